@@ -121,11 +121,13 @@ def register(server: Flask, services: Services) -> None:
 
     @server.post("/api/v1/predict")
     def api_predict() -> Response:
-        return jsonify(predict(services).json_value())
+        with services.store.moment:
+            return jsonify(predict(services).json_value())
 
     @server.post("/api/v1/frame")
     def api_frame() -> Response:
-        return jsonify(frame(services).json_value())
+        with services.store.moment:
+            return jsonify(frame(services).json_value())
 
     for path in ("/api/v1/predict", "/api/v1/frame"):
         answer_get(server, path, "Send a picture by POST, as multipart/form-data in a field named image.")
@@ -197,5 +199,5 @@ def named(answer: Predicted, top: int) -> dict[str, Any]:
 
 def judged(services: Services, answer: Predicted) -> dict[str, Any]:
     """The fields of Judged that Named has not; none where the run cannot tell."""
-    told = services.ood.percentiles(answer.run, answer.prepared.image[None])
-    return {} if told is None else {"familiarity": Familiarity(**familiarity(float(told[0])))}
+    percentile = services.ood.percentile(answer.run, answer.output)
+    return {} if percentile is None else {"familiarity": Familiarity(**familiarity(percentile))}

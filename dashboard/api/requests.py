@@ -20,6 +20,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.formparser import parse_form_data
 
+from dashboard.api import multipart
 from dashboard.data.run import RunData
 from dashboard.records.rows import ReadOnly
 from dashboard.services.container import Services
@@ -186,9 +187,17 @@ def parts(limit: int, words: str, most: int, what: str) -> tuple[dict[str, str],
     """
     if request.mimetype != "multipart/form-data":
         raise RequestError(415, f"Send multipart/form-data with {what}.")
+    stream: Any = request.stream
+    boundary, length = multipart.boundary_of(request.headers.get("Content-Type", "")), request.content_length
+    if boundary and length is not None and length <= min(limit, multipart.MOST):
+        body = stream.read()
+        found = multipart.plain(body, boundary, most=most, field_bytes=FIELD_BYTES)
+        if found is not None:
+            return found
+        stream = io.BytesIO(body)
     try:
         _, text, files = parse_form_data(
-            {**request.environ, "wsgi.input": request.stream},
+            {**request.environ, "wsgi.input": stream},
             stream_factory=lambda *_, **__: io.BytesIO(),
             max_form_memory_size=FIELD_BYTES,
             max_content_length=limit,

@@ -2,6 +2,7 @@
 
 from dashboard.records.rows import Closed, Declined, NotAllowed, ReadOnly
 from dashboard.services.explainer import NoExplanation
+from dashboard.services.gathering import Crowded
 from dashboard.services.runs import Busy
 from dashboard.web.errors import RequestError
 from ml.artifacts.reader import Broken, Missing
@@ -19,6 +20,7 @@ STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (queue.NotAllowed, 403),
     (Closed, 503),
     (Busy, 503),
+    (Crowded, 503),
     (Declined, 422),
 )
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
 
@@ -40,3 +40,30 @@ class Cache:
                 with self._lock:
                     self._makers.pop(key, None)
             return value
+
+
+Value = TypeVar("Value")
+
+
+class Moment(Generic[Value]):
+    """`with moment:` a thread looks at one value once, however often it asks: a short request is one moment."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+
+    def __enter__(self) -> None:
+        self._own.depth = getattr(self._own, "depth", 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        self._own.depth -= 1
+        if not self._own.depth:
+            self._own.__dict__.pop("value", None)
+
+    def kept(self, make: Callable[[], Value]) -> Value:
+        """make(), within a moment the first time alone."""
+        if not getattr(self._own, "depth", 0):
+            return make()
+        if not hasattr(self._own, "value"):
+            self._own.value = make()
+        value: Value = self._own.value
+        return value

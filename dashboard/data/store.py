@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard.data.arrays import Alignment
-from dashboard.data.cache import Cache
+from dashboard.data.cache import Cache, Moment
 from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.records.decisions import CurrentLabels, Decisions
@@ -50,6 +50,7 @@ class Store:
         self._kept, self._masks = Cache(KEPT), Cache(KEPT_MASKS)
         self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
+        self.moment: Moment[tuple[list[RunEntry], str | None]] = Moment()
 
     def runs(self) -> list[RunEntry]:
         """The listing, broken runs with their reason; reread when a folder or manifest changed.
@@ -226,6 +227,9 @@ class Store:
         return self.keep(key, lambda: self.library.about(dataset, noun, version))
 
     def _listing(self) -> tuple[list[RunEntry], str | None]:
+        return self.moment.kept(self._listed)
+
+    def _listed(self) -> tuple[list[RunEntry], str | None]:
         stamp = self.library.stamp()
 
         def listed() -> tuple[list[RunEntry], str | None]:

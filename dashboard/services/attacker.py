@@ -12,6 +12,7 @@ from dashboard.services.explainer import photograph
 from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts.reader import Missing
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, LADDER
+from ml.system import torch_soon
 
 if TYPE_CHECKING:
     from ml.inference.contract import Differentiable
@@ -53,13 +54,11 @@ class Attacker:
 
         Raises Missing for a corruption that is not known (any more), ValueError for another severity than 1 to 5.
         """
-        import torch
-
-        from ml.robustness.corruptions import corrupt
-
         if name not in CORRUPTIONS:
             raise Missing(f"There is no corruption {name!r} here.")
-        torch.set_num_threads(1)
+        torch_soon.load()
+        from ml.robustness.corruptions import corrupt
+
         return corrupt(images, name, severity, ids=ids, seed=seed)
 
     def attack(

@@ -12,6 +12,7 @@ from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.explanation.scale import at_once, large, smoothed, to_unit
+from ml.system import torch_soon
 
 if TYPE_CHECKING:
     from ml.explanation.covering import Covered
@@ -93,6 +94,7 @@ class Explainer:
 
     def _faded(self, network: Network, image: np.ndarray, targets: Sequence[int]) -> np.ndarray:
         """float32 [k, h, w]: integrated gradients of k classes."""
+        torch_soon.load()
         import torch
 
         from ml.explanation.integrated import several
@@ -143,6 +145,7 @@ class Explainer:
             raise NoExplanation(kinds.lacks("gradients", kinds.kind_of(network.run.manifest)).rstrip("."))
         if method == ASKING and (kinds.kind_of(network.run.manifest) != kinds.TRAINED or large(*images.shape[1:3])):
             return np.stack([self._covered(network, one).map(int(to)) for one, to in zip(images, targets, strict=True)])
+        torch_soon.load()
         import torch
 
         from ml.explanation.methods import EXPLANATIONS

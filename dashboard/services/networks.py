@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,15 +16,17 @@ import numpy as np
 from dashboard.data.cache import Cache
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
+from dashboard.services.gathering import AT_ONCE, Gatherer
 from ml.artifacts.kinds import NETWORK, in_torch
 from ml.artifacts.reader import Broken, Missing, Run
+from ml.explanation.scale import large
 from ml.images.form import Form
 from ml.inference import batch, routing
 from ml.inference.engines import ENGINES, open_run
 from ml.inference.onnx import need
 from ml.stats.likeness import Likeness
 from ml.stats.ood import OodModel, Reference, usual
-from ml.system import memory
+from ml.system import memory, torch_soon
 
 if TYPE_CHECKING:
     from ml.inference.classifier import Classifier
@@ -39,12 +41,14 @@ class Output:
     """What a network makes of one picture. Do not write to the arrays: they are kept.
 
     probabilities: float32 [classes]; features: float32 [d], the input of the last layer, None where another engine than
-    the run's own computed it, or a network that gives none; seconds: the forward pass.
+    the run's own computed it, or a network that gives none; seconds: the forward pass, of many together its share;
+    statistics: float32 [d], as Classifier.statistics has them, where the run's familiarity is of all layers.
     """
 
     probabilities: np.ndarray
     features: np.ndarray | None
     seconds: float
+    statistics: np.ndarray | None = None
 
 
 class Network:
@@ -55,6 +59,7 @@ class Network:
         self.classes: tuple[str, ...] = tuple(data.classes)
         self._store, self._lock = store, lock
         self._engines: dict[str, Timed] = {}
+        self._gatherers: dict[str, Gatherer[Output]] = {}
 
     @property
     def run_id(self) -> str:
@@ -67,12 +72,10 @@ class Network:
 
     @cached_property
     def _classifier(self) -> "Classifier":
+        torch_soon.load()
         with memory.gc_paused():
-            import torch
-
             from ml.inference.classifier import Classifier
 
-        torch.set_num_threads(1)  # one picture gains nothing from two, and a fork after OpenMP has run would hang
         return Classifier.open(self.run)
 
     @property
@@ -94,9 +97,8 @@ class Network:
         self.run.need("gradients")
         if in_torch(self.run.manifest):
             return self.classifier
-        import torch
-
-        torch.set_num_threads(1)  # see _classifier
+        torch_soon.load()
+        torch_soon.whole()
         with self._lock, memory.gc_paused():
             made: Differentiable = cast(Any, self.asked).differentiable
         return made
@@ -121,6 +123,46 @@ class Network:
                 self._engines[name] = open_run(self.run, name)
                 memory.trim()  # of 94 MB of weights, onnxruntime leaves 147 MB free in between
             return self._engines[name]
+
+    def output(self, image: np.ndarray, engine: str = "torch") -> Output:
+        """One forward pass, together with those of others who ask just now. image: uint8 [h, w, c] of the form.
+
+        Raises what `engine` raises, ValueError for another form.
+        """
+        self.engine(engine)  # one that cannot answer says so here
+        with self._lock:
+            gatherer = self._gatherers.get(engine)
+            if gatherer is None:
+                size = self.run.manifest["dataset"]
+                most = 1 if large(size["height"], size["width"]) else AT_ONCE  # photographs gain nothing together
+                gatherer = Gatherer(partial(self._pass, engine), self._lock, most)
+                self._gatherers[engine] = gatherer
+        return gatherer.one(image)
+
+    def _pass(self, engine: str, images: np.ndarray) -> list[Output]:
+        """images: uint8 [n, h, w, c] → n outputs."""
+        began = time.perf_counter()
+        backend: Any = self.engine(engine)
+        nothing = [None] * len(images)
+        every: Any = nothing
+        statistics: Any = nothing
+        if engine == "torch" and self._layered:
+            said, every, statistics = self.classifier.everything(images)
+        elif engine == "torch" and "features" in backend.capabilities:
+            said, every = self.described.probabilities_and_features(images)
+        else:
+            said = backend.probabilities(images)
+        each = (time.perf_counter() - began) / len(images)
+        return [Output(*one[:2], each, one[2]) for one in zip(said, every, statistics, strict=True)]
+
+    @cached_property
+    def _layered(self) -> bool:
+        """Whether its familiarity is told by all layers of a network in torch."""
+        try:
+            model = self._ood_model
+        except Broken:
+            return False
+        return model is not None and not model.last and in_torch(self.run.manifest)
 
     @cached_property
     def _form(self) -> Form:
@@ -201,23 +243,13 @@ class Networks:
         return self._opened.get(key, lambda: Network(data, self.store, self.lock))
 
     def output(self, network: Network, image: np.ndarray, engine: str = "torch") -> Output:
-        """One forward pass for whoever asks the same, at the same time or later.
+        """One forward pass for whoever asks the same, at the same time or later; of several who ask about different
+        pictures at the same time, one for all of them.
 
         image: uint8 [h, w, c] of the network's form. Raises what `Network.engine` raises, ValueError for another form.
         """
 
-        def ask() -> Output:
-            backend = network.engine(engine)
-            with self.lock:
-                began, features = time.perf_counter(), None
-                if engine == "torch" and "features" in backend.capabilities:
-                    said, every = network.described.probabilities_and_features(image[None])
-                    probabilities, features = said[0], every[0]
-                else:
-                    probabilities = backend.probabilities(image[None])[0]
-                return Output(probabilities, features, time.perf_counter() - began)
-
-        return self._outputs.get((*network.key, engine, digest(image)), ask)
+        return self._outputs.get((*network.key, engine, digest(image)), lambda: network.output(image, engine))
 
 
 def digest(images: np.ndarray) -> Hashable:

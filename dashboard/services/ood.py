@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.data.cache import Cache
-from dashboard.services.networks import Network, Networks, digest
+from dashboard.services.networks import Network, Networks, Output
 from ml.artifacts.reader import Broken, Missing
 from ml.data.duplicates import LIMIT, Index
 from ml.inference import familiarity
@@ -14,7 +14,6 @@ from ml.inference.familiarity import Told
 from ml.stats.likeness import rarity
 from ml.stats.ood import Familiarity, OodModel, directions
 
-STATISTICS = 512  # pictures whose means and deviations of every layer are kept, 2.5 kB each
 INDICES = 2  # data sets whose lengths of vectors are kept; the pictures themselves are the store's
 
 
@@ -23,7 +22,7 @@ class OodDetector:
 
     def __init__(self, networks: Networks) -> None:
         self._networks = networks
-        self._statistics, self._indices = Cache(STATISTICS), Cache(INDICES)
+        self._indices = Cache(INDICES)
 
     def familiarity(
         self, run_id: str | None, image: np.ndarray, *, itself: int | None = None, rival: int | None = None
@@ -46,20 +45,19 @@ class OodDetector:
         return replace(looked_up, percentile=model.percentile(score), n=model.n, layers=not model.last, model=True)
 
     def _score(self, network: Network, model: OodModel, image: np.ndarray) -> float:
-        statistics = self._statistics.get((*network.key, digest(image)), lambda: self._measure(network, model, image))
-        try:
-            return float(model.scores(statistics)[0])
-        except ValueError as error:
-            raise Broken(f"familiarity of run {network.run_id}: {error}") from error
+        return scored(network, model, self._networks.output(network, image))
 
-    def _measure(self, network: Network, model: OodModel, image: np.ndarray) -> np.ndarray:
-        if model.last:  # of the pass that answers
-            features = self._networks.output(network, image).features
-            if features is None:
-                raise Broken(f"familiarity of run {network.run_id}: its engine gives no features")
-            return directions(features[None])
-        with self._networks.lock:
-            return network.classifier.statistics(image[None])
+    def percentile(self, run_id: str | None, output: Output) -> float | None:
+        """How unlike the training pictures one is that the run's own engine was asked about, 0 to 100; None where that
+        cannot be told."""
+        network = self._networks.open(run_id)
+        try:
+            model = network.ood_model
+            if model is not None:
+                return model.percentile(scored(network, model, output))
+            return None if output.features is None else network.reference.look_up(output.features).percentile
+        except (Missing, Broken, ValueError):
+            return None
 
     def told(self, run_id: str | None, images: np.ndarray) -> Told | None:
         """float [n] each: how unlike the training pictures each is, 0 to 100, and how rare that is among validation
@@ -113,3 +111,16 @@ class OodDetector:
         index = self._indices.get(store.picture_set(learned["name"], learned), lambda: Index(pictures.images))
         row, distance = index.nearest(image)
         return (int(pictures.ids[row]), distance) if distance <= LIMIT else None
+
+
+def scored(network: Network, model: OodModel, output: Output) -> float:
+    """How unlike the training pictures one is, as its run's model has it. Raises Broken."""
+    seen = output.statistics
+    if model.last:
+        seen = None if output.features is None else directions(output.features[None])[0]
+    if seen is None:
+        raise Broken(f"familiarity of run {network.run_id}: its engine does not say what it is told by")
+    try:
+        return float(model.scores(seen[None])[0])
+    except ValueError as error:
+        raise Broken(f"familiarity of run {network.run_id}: {error}") from error

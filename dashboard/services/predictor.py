@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from dashboard.data.cache import Cache
-from dashboard.services.networks import Networks, digest
+from dashboard.services.networks import Networks, Output, digest
 from ml.images import edits
 from ml.images.form import Box, Prepared
 from ml.images.preparation import MODES, Mode, prepare
@@ -22,13 +22,17 @@ PREPARED = 4  # pictures whose steps are held, some MB each: several runs are as
 
 @dataclass(frozen=True)
 class Answer:
-    """probabilities: float32 [classes]; seconds: preparation now, and the forward pass when it was made."""
+    """probabilities: float32 [classes]; seconds: preparation now, and the forward pass when it was made.
+
+    output: all that the network said.
+    """
 
     run: str
     classes: tuple[str, ...]
     probabilities: np.ndarray
     prepared: Prepared
     seconds: float
+    output: Output
 
     @property
     def order(self) -> np.ndarray:
@@ -105,7 +109,8 @@ class Predictor:
         made = self._prepared.get(key, lambda: prepared(image, form, way, **options))
         preparing = time.perf_counter() - start
         output = self._networks.output(network, made.image, engine)
-        return Answer(network.run_id, network.classes, output.probabilities, made, preparing + output.seconds)
+        seconds = preparing + output.seconds
+        return Answer(network.run_id, network.classes, output.probabilities, made, seconds, output)
 
     def edited(
         self, run_id: str | None, image: np.ndarray, changes: str, *, orientation: int = 1, engine: str = "torch"
@@ -129,12 +134,12 @@ class Predictor:
         image: uint8 [h, w, 1 or 3]. Raises Missing or Broken.
         """
         network = self._networks.open(run_id)
-        form, asked = network.form, network.asked
+        form = network.form
         start = time.perf_counter()
         made = prepare(image, form, orientation=orientation, ways=("quick",))
-        with self._networks.lock:
-            probabilities = asked.probabilities(made.image[None])[0]
-        return Answer(network.run_id, network.classes, probabilities, made, time.perf_counter() - start)
+        output = network.output(made.image)
+        seconds = time.perf_counter() - start
+        return Answer(network.run_id, network.classes, output.probabilities, made, seconds, output)
 
     def agreement(self, run_id: str | None, image: np.ndarray, **options: Any) -> Agreement:
         """What the run says of every plausible preparation of a picture, asked in one batch.

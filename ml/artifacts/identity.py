@@ -36,7 +36,7 @@ def run_id_of(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-_")[:64].rstrip("-_")
 
 
-def stamp(path: Path) -> tuple[int, int] | None:
+def stamp(path: Path | str) -> tuple[int, int] | None:
     """What changes with a file; None where there is none."""
     try:
         status = os.stat(path)

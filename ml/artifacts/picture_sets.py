@@ -46,6 +46,9 @@ class Pictures:
         return row
 
 
+STAMPED = ("dataset.json", *(f"{split}.npz" for split in SPLITS))
+
+
 class PictureSets:
     """Shipped ones in `artifacts`, own ones in `home`. version: '' for a data set as it is now, else the digest of one
     that is kept."""
@@ -66,9 +69,8 @@ class PictureSets:
     def picture_set(self, dataset: str, version: str = "") -> identity.PictureSet:
         """What stands for the pictures of a data set; cheap enough for every picture."""
         for folder in self._folders(dataset, version):
-            stamp = tuple(
-                identity.stamp(folder / name) for name in ("dataset.json", *(f"{split}.npz" for split in SPLITS))
-            )
+            place = os.fspath(folder)  # text: three times as fast as Path
+            stamp = tuple(identity.stamp(os.path.join(place, name)) for name in STAMPED)
             if stamp[1:] == (None,) * len(SPLITS):
                 continue
             if self._picture_sets.get(folder, ((), identity.PictureSet()))[0] != stamp:

@@ -116,21 +116,28 @@ class Classifier:
         numbers themselves. What only prepares the next layer is left out: linear maps before their activation, pooling.
         Of more than STATISTICS numbers, neighbouring ones are averaged until there are fewer.
         """
-        wholes = []
+        return np.concatenate(
+            [_narrowed(self._said(batch)[0]).numpy() for batch in batches(images, asked_at_once(self.shape))]
+        )
+
+    @torch.inference_mode()
+    def everything(self, images: AnyImages) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """images: uint8 [n, h, w, c] → what `probabilities`, `features` and `statistics` say, of one pass."""
+        logits, features, wholes = [], [], []
         for batch in batches(images, asked_at_once(self.shape)):
-            whole = self._said(batch)
-            group = -(-whole.shape[1] // STATISTICS)
-            if group > 1:
-                whole = nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0]
-            wholes.append(whole.numpy())
-        return np.concatenate(wholes)
+            whole, body = self._said(batch)
+            wholes.append(_narrowed(whole).numpy())
+            features.append(body.numpy())
+            logits.append(self.folded.head(body).numpy())
+        return softmax(np.concatenate(logits)), np.concatenate(features), np.concatenate(wholes)
 
     def breadth(self) -> int:
         """How many numbers `statistics` would give if it averaged none."""
         with torch.inference_mode():
-            return self._said(np.zeros((1, *self.shape), np.uint8)).shape[1]
+            return self._said(np.zeros((1, *self.shape), np.uint8))[0].shape[1]
 
-    def _said(self, images: np.ndarray) -> Tensor:
+    def _said(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
+        """What every layer says of pictures, float [n, d], and what its body makes of them, which the head reads."""
         value, parts = self.inputs(images), []
         for layer in self.folded.body.children():
             value = layer(value)
@@ -142,7 +149,7 @@ class Classifier:
                 parts += [value.mean(1), value.std(1, correction=0)]
             else:
                 parts.append(value.clone())  # the next layer may work in place
-        return torch.cat(parts or [value.flatten(1)], dim=1)
+        return torch.cat(parts or [value.flatten(1)], dim=1), value
 
     @torch.inference_mode()
     def latency(self) -> float:
@@ -175,6 +182,12 @@ class Classifier:
                     }
                 )
         return entries
+
+
+def _narrowed(whole: Tensor) -> Tensor:
+    """float [n, d] → [n, ≤ STATISTICS], neighbours averaged where there are more."""
+    group = -(-whole.shape[1] // STATISTICS)
+    return nn.functional.avg_pool1d(whole[:, None], group, ceil_mode=True)[:, 0] if group > 1 else whole
 
 
 def folded(module: nn.Module) -> nn.Module:

@@ -5,6 +5,7 @@ Reading makes no database where there is none.
 
 import functools
 import hashlib
+import os
 import re
 import secrets
 import threading
@@ -26,9 +27,11 @@ SHORTEST, LONGEST = 8, 1_000  # characters of a password
 TOKEN = "ff_"  # begins every token, so that tools that look for leaked ones know it
 AT_ONCE = threading.BoundedSemaphore(1)  # passwords hashed at a time: each takes 64 MiB
 PATIENCE = 10.0  # seconds that one waits for another
+SETTLED_NS = 100_000_000  # after which files that change show another time: clocks of file systems tick every 4 ms
 COMMAND_LINE = "on the command line"
 
 Answer = TypeVar("Answer")
+Stamp = tuple[tuple[int, int], ...]
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -81,16 +84,41 @@ class Accounts:
         self.home = home
         self._opened: Engine | None = None
         self._lock = threading.Lock()
+        self._known: tuple[tuple[tuple[int, int], ...], bool] = (
+            (),
+            False,
+        )  # what the files were like, and `locked` then
 
     # ---- look
 
     def locked(self) -> bool:
         """Whether somebody can sign in here, by a password or a token."""
+        stamp = self._stamp()
+        if stamp and self._known[0] == stamp:
+            return self._known[1]
         signed = select(tokens.c.account).where(tokens.c.revoked == 0)
         query = select(func.count()).where(
             accounts.c.removed == 0, or_(accounts.c.password != "", accounts.c.number.in_(signed))
         )
-        return self._read(lambda connection: bool(connection.scalar(query)), False)
+        locked = self._read(lambda connection: bool(connection.scalar(query)), False)
+        self._known = (stamp, locked)
+        return locked
+
+    def _stamp(self) -> Stamp:
+        """Changes with whatever is written to SQLite's files; () where nothing can be concluded from it: of another
+        database, or of files so new that a further change might not show."""
+        url = make_url(database.address(self.home))
+        if url.get_backend_name() != "sqlite" or not url.database:
+            return ()
+        found = []
+        for path in (url.database, f"{url.database}-wal"):
+            try:
+                status = os.stat(path)
+                found.append((status.st_mtime_ns, status.st_size))
+            except OSError:
+                found.append((0, 0))
+        newest = max(time_ns for time_ns, _ in found)
+        return tuple(found) if abs(time.time_ns() - newest) > SETTLED_NS else ()
 
     def find(self, name: str) -> Account | None:
         """The account of a name, in capital letters or small ones."""

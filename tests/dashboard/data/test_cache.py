@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from dashboard.data.cache import Cache
+from dashboard.data.cache import Cache, Moment
 
 
 def test_the_least_recently_used_goes_first():
@@ -68,3 +68,30 @@ def test_what_fails_is_tried_again_and_others_do_not_wait_for_it():
 def test_a_value_may_be_made_of_another():
     recent = Cache(4)
     assert recent.get("outer", lambda: recent.get("inner", lambda: 20) + 1) == 21
+
+
+def test_within_a_moment_a_thread_looks_once():
+    moment, looked = Moment[int](), []
+
+    def look() -> int:
+        looked.append(1)
+        return len(looked)
+
+    assert [moment.kept(look), moment.kept(look)] == [1, 2]
+    with moment:
+        with moment:
+            assert moment.kept(look) == 3
+        assert moment.kept(look) == 3
+        other = threading.Thread(target=lambda: moment.kept(look))
+        other.start()
+        other.join()
+        assert moment.kept(look) == 3
+    assert moment.kept(look) == 5
+
+
+def test_a_moment_ends_with_an_error_too():
+    moment = Moment[int]()
+    moment.__enter__()
+    moment.kept(lambda: 1)
+    moment.__exit__(KeyError, KeyError(), None)
+    assert moment.kept(lambda: 2) == 2

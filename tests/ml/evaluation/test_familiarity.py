@@ -55,6 +55,15 @@ def test_statistics_are_those_of_the_layers(classifier):
     np.testing.assert_allclose(classifier.statistics(images), np.concatenate(wanted, axis=1), atol=1e-5)
 
 
+@pytest.mark.parametrize("channels", [3, 400])
+def test_one_pass_says_what_three_say(channels):
+    network, (images, _) = Classifier(Small(channels=channels), ABOUT), bars(5, 0)
+    probabilities, features, statistics = network.everything(images)
+    np.testing.assert_array_equal(probabilities, network.probabilities(images))
+    np.testing.assert_array_equal(features, network.features(images))
+    np.testing.assert_array_equal(statistics, network.statistics(images))
+
+
 def test_wide_networks_are_averaged_down():
     found = Classifier(Small(channels=400), ABOUT).statistics(bars(2, 0)[0])
     assert found.shape == (2, 406)  # 811 numbers, in twos

@@ -1,13 +1,14 @@
 """Accounts: names, roles, passwords and tokens; what is refused, and what is written down of each change."""
 
 import io
+import time
 
 import pytest
 from sqlalchemy import select
 
 from ml.__main__ import main
 from ml.people import acting
-from ml.people.accounts import TOKEN, Accounts
+from ml.people.accounts import SETTLED_NS, TOKEN, Accounts
 from ml.people.tables import accounts as table
 from ml.people.tables import tokens
 from ml.system import database
@@ -21,6 +22,22 @@ def test_looking_makes_no_database(tmp_path):
     assert accounts.find("ada") is None
     assert accounts.listing() == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whether_there_are_accounts_is_read_again_once_the_files_changed(tmp_path, monkeypatch):
+    database.migrate(database.open_engine(tmp_path), "other", [lambda connection: None])
+    here, elsewhere, reads = Accounts(tmp_path), Accounts(tmp_path), []
+    read = Accounts._read
+    monkeypatch.setattr(Accounts, "_read", lambda self, *more: reads.append(self) or read(self, *more))
+    assert not here.locked()
+    time.sleep(2 * SETTLED_NS / 1e9)
+    assert [here.locked() for _ in range(5)] == [False] * 5
+    assert reads.count(here) == 2, "once when the files were new, once when they were not"
+    for _ in range(3):
+        elsewhere.add("ada", "review", WORD)
+        assert here.locked()
+        elsewhere.remove("ada")
+        assert not here.locked()
 
 
 def test_a_password_is_kept_as_argon2_hashes_it(tmp_path):
