@@ -38,7 +38,7 @@ from dashboard.records.views import Views
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
-from dashboard.web import compression, errors, proxy, rate_limits, security
+from dashboard.web import bundles, compression, errors, proxy, rate_limits, security
 from dashboard.web import server as serve
 from ml.artifacts import kinds
 from ml.artifacts.reader import RunEntry
@@ -61,12 +61,14 @@ PICKER = "run-picker"
 REVIEWED = ("/", "/comparison", "/insights", "/review")  # pages that count by people's labels where the address says so
 CONTENT = "app-page"
 CHARTS = "05-plotly.min.js"
+SOLID = "06-plotly-3d.min.js"
+SOLID_FIRST = ("/insights",)  # with the 3D chart among them
 DRAWN = ("/", "/comparison", "/insights", "/prediction", "/training")  # pages with charts from the start
 
 INDEX = """<!doctype html>
 <html lang="en" data-bs-theme="{theme}">
 <head>{{%metas%}}<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Fashion Forward</title><link rel="{when}" as="script" id="app-charts" href="{charts}">
+<title>Fashion Forward</title><link rel="{when}" as="script" id="app-charts" href="{charts}" data-solid="{solid}">{more}
 {{%favicon%}}{{%css%}}<style>{colours}</style></head>
 <body>{{%app_entry%}}{{%config%}}{{%scripts%}}{{%renderer%}}</body>
 </html>"""
@@ -78,13 +80,19 @@ class App(Dash):
     store: Store
     whole: Callable[[], html.Div]  # the frame and every page at once: all that callbacks may name
     launcher: BaseBackgroundCallbackManager
+    bundles: dict[str, str]  # css, js → the file in assets/
 
     def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
         most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
         mode = theme.mode_of(request.cookies.get(theme.COOKIE))
-        charts = f"{self.get_asset_url(CHARTS)}?m={(ASSETS / CHARTS).stat().st_mtime}"
+        charts, solid = (f"{self.get_asset_url(file)}?m={(ASSETS / file).stat().st_mtime}" for file in (CHARTS, SOLID))
         when = "preload" if request.path in DRAWN else "prefetch"
-        page = INDEX.format(theme=mode, colours=theme.class_variables(most), charts=charts, when=when)
+        more = f'<link rel="preload" as="script" href="{solid}">' if request.path in SOLID_FIRST else ""
+        colours = theme.class_variables(most)
+        page = INDEX.format(theme=mode, colours=colours, charts=charts, solid=solid, when=when, more=more)
+        own = {kind: self.get_asset_url(name) for kind, name in self.bundles.items()}
+        parts["css"] += f'<link rel="stylesheet" href="{own["css"]}">'
+        parts["scripts"] = f'<script src="{own["js"]}"></script>{bundles.used(parts["scripts"])}'
         for name, text in parts.items():
             page = page.replace("{%" + name + "%}", text)
         return page
@@ -116,7 +124,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         title="Fashion Forward",
         update_title="",
         assets_folder=str(ASSETS),
-        assets_ignore=r"(05-plotly|tus)\.min\.js",  # what only some pages need, fetched beside the rest
+        assets_ignore=r".*\.(css|js)",  # they come as two files, see bundles
         on_error=functools.partial(errors.on_error, known=statuses.known),
         add_log_handler=False,
         background_callback_manager=jobs.manager,
@@ -136,6 +144,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     server = app.server
     pages = [(page.path, page.title) for page in PAGES]
     routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS, pages)
+    app.bundles = bundles.install(server, ASSETS)
     compression.install(server)
     security.install(
         app,

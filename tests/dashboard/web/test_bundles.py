@@ -1,0 +1,38 @@
+"""One script and one style sheet in place of sixty files, and nothing that no page uses."""
+
+import re
+
+from dashboard.web import bundles
+from ml.system.paths import ASSETS
+
+
+def test_files_are_joined_in_the_order_of_their_names(tmp_path):
+    for name, text in (("b.js", "second"), ("a.js", "first"), ("tus.min.js", "apart"), ("c.css", "style")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert bundles.joined(tmp_path, "js") == b"first\nsecond"
+    assert bundles.joined(tmp_path, "css") == b"style"
+
+
+def test_the_page_asks_for_one_file_of_each_kind(app):
+    web = app.server.test_client()
+    page = web.get("/").text
+    own = re.findall(r'(?:src|href)="/assets/([^"?]+\.(?:css|js))[^"]*"', page)
+    assert sorted(own) == ["05-plotly.min.js", "all.css", "all.js"]
+    assert "polyfill" not in page
+    assert "dash_table/" not in page
+    assert page.index("react-dom") < page.index("dash_renderer")
+    for kind in ("css", "js"):
+        address = re.search(rf'"(/assets/all\.{kind}\?m=\w+)"', page)[1]
+        answer = web.get(address)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert (ASSETS / ("10-layout.css" if kind == "css" else "plain.js")).read_bytes() in answer.data
+        again = web.get(address, headers={"If-None-Match": answer.headers["ETag"]})
+        assert again.status_code == 304
+
+
+def test_what_is_left_out_of_dash_is_what_the_list_says(app):
+    with app.server.test_request_context("/"):
+        tags = app._generate_scripts_html()
+    gone = set(re.findall(r'src="([^"]+)"', tags)) - set(re.findall(r'src="([^"]+)"', bundles.used(tags)))
+    assert len(gone) == 2, gone
