@@ -1,11 +1,9 @@
 """The frame every page stands in: the Dash object, navigation, run picker, theme, sample drawer."""
 
 import functools
-from collections.abc import Callable
 from pathlib import Path
 
 from dash import Dash, Input, Output, State, dcc, html
-from dash.background_callback.managers import BaseBackgroundCallbackManager
 from dash.exceptions import PreventUpdate
 from flask import request
 
@@ -27,6 +25,7 @@ from dashboard.components.icons import icon
 from dashboard.components.page import Page, merged
 from dashboard.components.picker import Picker, group, together
 from dashboard.data.store import Store
+from dashboard.first.document import App
 from dashboard.pages import PAGES, TABLES, VIEWS
 from dashboard.records.decisions import Decisions
 from dashboard.records.feedback import Feedback
@@ -60,42 +59,6 @@ RUNS = "app-runs-state"  # changes when a run came or went
 PICKER = "run-picker"
 REVIEWED = ("/", "/comparison", "/insights", "/review")  # pages that count by people's labels where the address says so
 CONTENT = "app-page"
-CHARTS = "05-plotly.min.js"
-SOLID = "06-plotly-3d.min.js"
-SOLID_FIRST = ("/insights",)  # with the 3D chart among them
-DRAWN = ("/", "/comparison", "/insights", "/prediction", "/training")  # pages with charts from the start
-
-INDEX = """<!doctype html>
-<html lang="en" data-bs-theme="{theme}">
-<head>{{%metas%}}<meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Fashion Forward</title><link rel="{when}" as="script" id="app-charts" href="{charts}" data-solid="{solid}">{more}
-{{%favicon%}}{{%css%}}<style>{colours}</style></head>
-<body>{{%app_entry%}}{{%config%}}{{%scripts%}}{{%renderer%}}</body>
-</html>"""
-
-
-class App(Dash):
-    """Dash whose page comes in the reader's theme, and with a colour for every class, from the first byte on."""
-
-    store: Store
-    whole: Callable[[], html.Div]  # the frame and every page at once: all that callbacks may name
-    launcher: BaseBackgroundCallbackManager
-    bundles: dict[str, str]  # css, js → the file in assets/
-
-    def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
-        most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
-        mode = theme.mode_of(request.cookies.get(theme.COOKIE))
-        charts, solid = (f"{self.get_asset_url(file)}?m={(ASSETS / file).stat().st_mtime}" for file in (CHARTS, SOLID))
-        when = "preload" if request.path in DRAWN else "prefetch"
-        more = f'<link rel="preload" as="script" href="{solid}">' if request.path in SOLID_FIRST else ""
-        colours = theme.class_variables(most)
-        page = INDEX.format(theme=mode, colours=colours, charts=charts, solid=solid, when=when, more=more)
-        own = {kind: self.get_asset_url(name) for kind, name in self.bundles.items()}
-        parts["css"] += f'<link rel="stylesheet" href="{own["css"]}">'
-        parts["scripts"] = f'<script src="{own["js"]}"></script>{bundles.used(parts["scripts"])}'
-        for name, text in parts.items():
-            page = page.replace("{%" + name + "%}", text)
-        return page
 
 
 def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_only: bool = False) -> App:
@@ -132,6 +95,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         suppress_callback_exceptions=True,
     )
     app.store, app.launcher = store, jobs.manager
+    app.early = lambda path: next((page.early for page in PAGES if page.path == path), ())
     app.layout = lambda: frame(services)
     app.whole = lambda: html.Div([frame(services), *(page.layout(services, Selection()) for page in PAGES)])
     # the browser asks in this order: first what every click waits for

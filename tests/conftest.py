@@ -41,7 +41,7 @@ COLOUR_RUN = "colour"
 IDLE = """() => {
     if (!window.store) return false;
     const {appLifecycle, callbacks: {stored, completed, ...waiting}} = window.store.getState();
-    if (appLifecycle !== "HYDRATED") return false;
+    if (appLifecycle !== "HYDRATED" || document.documentElement.hasAttribute("data-first")) return false;
     return Object.values(waiting).flat().length === 0;
 }"""
 

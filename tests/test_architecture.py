@@ -86,10 +86,15 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "the one public import: `publish`, `show` and callbacks; and the command: verbs of `python -m ml`, `serve`",
     ),
     "dashboard.shell": (
-        ("dashboard.pages", "dashboard.components", "dashboard.api", "dashboard.exports", "dashboard.services",
+        ("dashboard.first", "dashboard.pages", "dashboard.components", "dashboard.api", "dashboard.exports",
+         "dashboard.services",
          "dashboard.analysis", "dashboard.data", "dashboard.records", "dashboard.format", "dashboard.state",
          "dashboard.web", "dashboard.theme", *TORCHLESS),
         "`create_app`, and the frame every page stands in: navigation, run picker, notes about the address",
+    ),
+    "dashboard.first": (
+        ("dashboard.data", "dashboard.theme", "dashboard.web", "ml.system"),
+        "the document and the first screen in it: a page after its first callbacks, drawn on the server",
     ),
     "dashboard.observe": (
         ("dashboard.shell", "dashboard.services", "dashboard.web", "ml.jobs.broker"),

@@ -17,7 +17,7 @@ FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "-
 IDLE = """() => {
     if (!window.store) return false;
     const {appLifecycle, callbacks: {stored, completed, ...waiting}} = window.store.getState();
-    if (appLifecycle !== "HYDRATED") return false;
+    if (appLifecycle !== "HYDRATED" || document.documentElement.hasAttribute("data-first")) return false;
     return Object.values(waiting).flat().length === 0;
 }"""
 

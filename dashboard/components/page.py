@@ -76,7 +76,8 @@ class Page:
     choose a split. actions: what else stands beside the heading. export: the noun of the table behind Export. head:
     draws what of the head follows the address otherwise. report: the view that the page's report shows. first: panels
     whose answers every click waits for; the browser asks in the order of registration. closed: the sentence that a
-    read-only server shows in place of all panels.
+    read-only server shows in place of all panels. early: how the names of the callbacks begin whose answers come with
+    the page itself, so that what they show stands before any script has run.
     """
 
     path: str
@@ -93,6 +94,7 @@ class Page:
     first: Sequence[ModuleType] = ()
     closed: str = ""
     kind: str = ""
+    early: Sequence[str] = ()
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ PAGE_ENDPOINTS = ("/", "/<path:path>", "/_dash-layout", CALLBACK)
 SLASH = rb"(?:/|\\u002f)"  # plotly's JSON writes the second
 ADDRESS = re.compile(
     # in JSON, where a quote within text is escaped, and in the page's head
-    rb'("(?:href|src|url|pathname|requests_pathname_prefix)":\s*"|":\s*"url\(|\s(?:href|src|data-solid)=")'
+    rb'("(?:href|src|url|pathname|requests_pathname_prefix)":\s*"|":\s*"url\(|background-image:url\(|\s(?:href|src|data-solid)=")'
     rb"(?=" + SLASH + rb"(?!" + SLASH + rb"))"
 )
 

@@ -268,6 +268,7 @@ def policy(app: Dash, read_only: bool) -> str:
     is nothing in it that a stolen click could do.
     """
     inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", app.index_string, re.DOTALL)
+    inline += getattr(app, "inline", ())
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
     scripts = [*app.csp_hashes(), *(f"'sha256-{digest}'" for digest in digests)]
     frames = Listening.read().frames if read_only else ""

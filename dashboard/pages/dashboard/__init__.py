@@ -56,4 +56,14 @@ PAGE = Page(
         attention,
     ),
     first=(gallery,),
+    early=(
+        "dashboard-about.",
+        "selection-",
+        "dashboard-scores-",
+        "dashboard-confusion-",
+        "dashboard-gallery-",
+        "dashboard-accuracy-",
+        "dashboard-distribution-",
+        "url.search@",  # what a chart or a choice that was not touched asks: nothing
+    ),
 )

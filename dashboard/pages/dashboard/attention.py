@@ -61,7 +61,9 @@ def layout(services: Services, selection: Selection) -> html.Article:
         html.Div([slot(FACE), html.Div(plain.place(BODY), id=VEIL, className="att")]),
         dcc.Store(id=ADDRESS_STORE, data=""),
     ]
-    return card("Where it looks", __doc__, body, tools=tools, id=f"{ID}-card")
+    made = card("Where it looks", __doc__, body, tools=tools, id=f"{ID}-card")
+    made.className += " apart"
+    return made
 
 
 def register(app: Dash, services: Services) -> None:

@@ -1,0 +1,100 @@
+"""What the first response holds besides the scripts: the page drawn, and the answers to what it will ask."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from urllib.parse import parse_qs, urlencode
+
+import orjson
+from dash import Dash
+from flask import request
+
+from dashboard.first import markup, played
+
+log = logging.getLogger(__name__)
+FRAME = ("app-page.", "app-dropped.", "run-picker.", "sample-drawer-")  # what every page asks
+OPENED = "sample"  # in the address: what the drawer then asks may take a network
+VIEW = ("run", "against", "split", "labels", "epoch")
+# Before anything is painted: an address that the browser goes back to is asked anew, the reader's own colours hold, and
+# what is pressed before the scripts are there is kept for assets/02-first.js.
+INLINE = """(() => {
+  const root = document.documentElement, kept = window.first = [];
+  const how = performance.getEntriesByType('navigation')[0];
+  if (how && how.type === 'back_forward') root.removeAttribute('data-first');
+  const chosen = /(^|; )theme=/.test(document.cookie);
+  if (!chosen && matchMedia('(prefers-color-scheme: dark)').matches) root.dataset.bsTheme = 'dark';
+  for (const kind of ['click', 'change']) {
+    document.addEventListener(kind, (e) => {
+      const shown = document.getElementById('app-first'), target = e.target;
+      if (!shown || !shown.contains(target) || target.closest('a[href],summary')) return;
+      e.stopImmediatePropagation();
+      kept.push({ kind, target, value: target.value, shift: e.shiftKey, ctrl: e.ctrlKey || e.metaKey });
+    }, true);
+  }
+})();"""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """mark: of the html element; head, body: HTML of the page's first response."""
+
+    mark: str = ""
+    head: str = ""
+    body: str = ""
+
+
+def screen(app: Dash, mode: str, early: Sequence[str]) -> Screen:
+    """Of the current request; empty where that fails, which is logged: the page then asks as it always can.
+
+    mode: light or dark; early: how the names of the callbacks begin that are answered at once, besides the frame's.
+    """
+    query = request.query_string.decode("latin-1")
+    search = f"?{query}" if query else ""
+    starts = tuple(one for one in (*FRAME, *early) if not (one == "sample-drawer-" and OPENED in parse_qs(query)))
+    try:
+        made = played.play(app, filled(request.path, search), lambda name: name.lstrip(".").startswith(starts))
+        drawn = markup.markup(made.tree)
+        return Screen(" data-first", head(drawn), body(made, drawn, mode))
+    except Exception:
+        log.warning("the first screen of %s was not drawn", request.path, exc_info=True)
+        return Screen()
+
+
+def filled(path: str, search: str) -> dict[tuple[str, str], object]:
+    """What the browser fills in before the first questions, as dashboard/shell.py has it there."""
+    said = parse_qs(search[1:], keep_blank_values=True)
+    kept = urlencode([(name, said[name][0]) for name in VIEW if name in said])
+    return {
+        ("url", "pathname"): path,
+        ("url", "search"): search,
+        ("app-view-state", "data"): f"?{kept}",
+        ("app-arrived-state", "data"): search,
+        ("sample-drawer-asked", "data"): search if OPENED in said else "",
+    }
+
+
+def head(drawn: str) -> str:
+    """What is fetched while the page is read: what Dash asks for in any case, and the first pictures."""
+    fetched = '<link rel="preload" as="fetch" crossorigin href="/_dash-dependencies">'
+    sheet = re.search(r"url\((/sprites/[^)]+)\)", drawn)
+    return fetched + (f'<link rel="preload" as="image" href="{sheet[1]}">' if sheet else "")
+
+
+def body(made: played.Played, drawn: str, mode: str) -> str:
+    """The page drawn, its layout and its answers."""
+    parts = [
+        f"<script>{INLINE}</script>",
+        f'<div id="app-first" data-theme="{mode}">{drawn}</div>',
+        f'<script type="application/json" id="first-layout">{scripted(made.layout)}</script>',
+    ]
+    for one in made.answers:
+        asked = escape(orjson.dumps([one.output, one.values]).decode())
+        parts.append(f'<script type="application/json" data-first="{asked}">{scripted(one.body)}</script>')
+    return "".join(parts)
+
+
+def scripted(text: str) -> str:
+    """JSON that may stand in a script element: nothing in it ends the element."""
+    return text.replace("<", "\\u003c")
