@@ -14,10 +14,23 @@
   if (!cookie) applyTheme(matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light', false);
 
   const pathOf = address.page;
+  /* where the gallery changes it is drawn first (ahead.js), within a moment or not; whatever is done next finds the address changed */
+  let coming = null;
+  const settle = () => { if (coming) coming(); };
+  ['pointerdown', 'keydown', 'click', 'change'].forEach((kind) => document.addEventListener(kind, settle, true));
   function go(pathname, search) {
-    const props = { search: search };
-    if (pathname !== pathOf()) props.pathname = address.of(pathname);
-    set('url', props);
+    const moves = pathname !== pathOf(), props = {};
+    if (moves) props.pathname = address.of(pathname);
+    /* an address that stays is not told again: the page that is left would ask for everything once more */
+    if (!moves || search !== window.location.search) props.search = search;
+    const { ahead } = window.dash_clientside;
+    if (moves || !ahead || !ahead.narrows(search)) { set('url', props); return; }
+    const change = coming = () => {
+      if (coming !== change) return;
+      coming = null;
+      set('url', props);
+    };
+    ahead.show(search).then(change, change);
   }
   /* a link to another page carries the filters, not the place in the gallery */
   function carried() {

@@ -109,5 +109,13 @@
     return createElement('select', { id, className: 'form-select', title: chosen ? chosen.label : '', value: none ? '' : value, onChange: change }, empty, parts);
   }
 
-  window.fashion_forward = { Picker, Plain, Shape };
+  /* The same in a place whose tree comes soon: a script that has it already draws it. */
+  function put(id, tree) {
+    const place = document.getElementById(id), found = place ? drafts(place) : [];
+    if (!place) return;
+    fill(place, tree);
+    carry(place, found);
+  }
+
+  window.fashion_forward = { Picker, Plain, Shape, put };
 })();

@@ -22,10 +22,12 @@ from dashboard.state.vocabulary import OUTCOMES
 from ml.system.wording import quantity
 
 # the orders of the split of an address, and the one that holds
-OFFER = """(search) => {
-    const query = new URLSearchParams(search || ''), known = KNOWN;
+OFFER = """(search, offered, chosen) => {
+    const query = new URLSearchParams(search || ''), known = KNOWN, same = window.dash_clientside.no_update;
     const options = known[query.get('split')] || known[''], sort = query.get('sort') || options[0].value;
-    return [options, options.some((one) => one.value === sort) ? sort : options[0].value];
+    const now = options.some((one) => one.value === sort) ? sort : options[0].value;
+    const stays = JSON.stringify(options) === JSON.stringify(offered);
+    return [stays ? same : options, stays && now === chosen ? same : now];
 }"""
 # rows in their order, and what draws some of them
 Matches = tuple[np.ndarray, Callable[[np.ndarray], list]]
@@ -89,6 +91,8 @@ def register(
             Output(f"{id}-select", "options"),
             Output(f"{id}-select", "value"),
             Input("url", "search"),
+            State(f"{id}-select", "options"),
+            State(f"{id}-select", "value"),
         )
 
     @app.callback(

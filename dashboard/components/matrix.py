@@ -4,6 +4,7 @@ A panel named `<id>` has the parts `<id>-graph`, `<id>-grid`, `<id>-labels`, `<i
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from dash import Dash, Input, Output, html
@@ -80,6 +81,23 @@ def lead(app: Dash, id: str, drawn: Callable[[Selection], RunData | None], *, co
         return selection.cell(rows, columns, add=keys.ctrl)
 
     clicks.lead(app, f"{id}-graph", choose, keyed=True)
+
+
+def leading(search: str | None, selection: Selection, members: Members) -> dict[str, Any]:
+    """What assets/ahead.js makes a cell's address of, before the server is asked for it.
+
+    of: the address that this holds for; cell: that of a cell, ~T~ and ~P~ in place of its names; many: the rows that
+    stand for several classes, which the server alone follows; chosen: the cell chosen now, which leads back.
+    """
+    back = selection.cell(selection.true, selection.pred)
+    one = len(selection.true) == len(selection.pred) == 1
+    return {
+        "of": search or "",
+        "cell": selection.with_(true=(), pred=()).cell("~T~", "~P~").query(),
+        "many": list(members),
+        "chosen": [selection.true[0], selection.pred[0]] if one else None,
+        "back": back.query(),
+    }
 
 
 def behind(run: RunData, selection: Selection, truth: str, guess: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

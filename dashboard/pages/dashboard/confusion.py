@@ -106,6 +106,7 @@ def register(app: Dash, services: Services) -> None:
             size=size,
             mode=theme.mode_of(mode),
         )
+        drawn["layout"]["meta"] = matrix.leading(search, selection, shown.members)
         return (
             drawn,
             {"--n": len(shown.names)},
