@@ -1,6 +1,7 @@
 """How weights move: the optimiser, its schedule, and a running average of the weights."""
 
 import copy
+import inspect
 import math
 from typing import Any
 
@@ -10,6 +11,25 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from ml.training.config import TrainConfig
 from ml.training.layers import rates
+
+# Nothing here is compiled, and torch 2.13 loads its compiler only to keep it away from an optimiser, which costs each
+# process that trains two seconds. So steps are taken out of what does so, and what a method of all optimisers has the
+# compiler make of itself is itself.
+for _name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
+    if _method := getattr(getattr(torch.optim.Optimizer, _name), "__wrapped__", None):
+        _method.__dict__.setdefault("__dynamo_disable", _method)
+
+
+class AdamW(torch.optim.AdamW):
+    """torch's, whose step does not load the compiler."""
+
+    step: Any = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+class SGD(torch.optim.SGD):
+    """torch's, whose step does not load the compiler."""
+
+    step: Any = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
 
 
 def optimiser_of(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -24,10 +44,8 @@ def optimiser_of(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer
             if params:
                 groups.append({"params": params, "weight_decay": decay, "lr": config.learning_rate * share})
     if config.optimiser == "adamw":
-        return torch.optim.AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999), fused=True)
-    return torch.optim.SGD(
-        groups, config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True
-    )
+        return AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999), fused=True)
+    return SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
 
 
 def schedule_of(optimiser: torch.optim.Optimizer, config: TrainConfig, steps: int) -> LRScheduler:

@@ -1,4 +1,7 @@
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -29,6 +32,49 @@ def test_only_kernels_and_matrices_decay(optimiser):
     groups = optimiser_of(network(), TrainConfig(optimiser=optimiser, weight_decay=0.1)).param_groups
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
     assert [sorted(p.ndim for p in group["params"]) for group in groups] == [[2, 4], [1, 1, 1, 1]]
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_a_step_is_torchs_to_the_bit(optimiser):
+    def moved(of):
+        net = network()
+        weights = of(net)
+        for seed in range(3):
+            torch.manual_seed(seed)
+            weights.zero_grad(set_to_none=True)
+            net[0](torch.rand(4, 1, 5, 5)).square().sum().backward()
+            weights.step()
+        return net[0].weight, weights.state_dict()["state"]
+
+    config = TrainConfig(optimiser=optimiser, weight_decay=0.1)
+    plain = torch.optim.AdamW if optimiser == "adamw" else torch.optim.SGD
+    ours = moved(lambda net: optimiser_of(net, config))
+    theirs = moved(lambda net: plain(optimiser_of(net, config).param_groups))  # each group says all there is to say
+    assert torch.equal(ours[0], theirs[0])
+    assert not torch.equal(ours[0], network()[0].weight)
+    assert str(ours[1]) == str(theirs[1])
+    assert ours[0].requires_grad
+
+
+STEP = """
+import sys, torch
+from ml.training.config import TrainConfig
+from ml.training.optimiser import optimiser_of
+for kind in ("adamw", "sgd"):
+    net = torch.nn.Linear(2, 2)
+    weights = optimiser_of(net, TrainConfig(optimiser=kind))
+    weights.zero_grad()
+    net(torch.rand(1, 2)).sum().backward()
+    weights.step()
+    weights.load_state_dict(weights.state_dict())
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_torchs_compiler_is_not_loaded():
+    root = Path(__file__).resolve().parents[3]
+    said = subprocess.run([sys.executable, "-c", STEP], cwd=root, capture_output=True, text=True, timeout=120)
+    assert said.stdout == "False\n", said.stderr
 
 
 def test_cosine_by_hand():
