@@ -11,6 +11,30 @@ from ml.images.form import Work, frame_pixels, pil
 FLAT, STILL = 0.995, 1.5  # of the frame in one plane of colour, and half of it within so many levels
 
 
+def enlarged(work: Work) -> Work | None:
+    """A larger copy of a picture that lies as training pictures do, or its negative; None where it is none.
+
+    Grey, of the network's proportions, on ground of the training level, and reaching from edge to edge one way.
+    """
+    form, image = work.form, work.image
+    height, width = image.shape[:2]
+    if form.background is None or height < form.height or width < form.width:
+        return None
+    if abs(height * form.width - width * form.height) > 0.01 * height * form.width or np.ptp(image, axis=2).max() > 8:
+        return None
+    grey = image.mean(axis=2)
+    frame = frame_pixels(grey[:, :, None], max(1, round(height / form.height)))
+    same = (np.median(frame) < 128) == (form.background < 128)
+    level = form.background if same else 255 - form.background
+    if (np.abs(frame - level) <= 16).mean() < 0.5:
+        return None
+    thing = np.abs(grey - level) > 16
+    down, right = thing.any(axis=1).nonzero()[0], thing.any(axis=0).nonzero()[0]
+    if not len(down) or max((np.ptp(down) + 1) / height, (np.ptp(right) + 1) / width) < 1 - 2.5 / form.height:
+        return None
+    return replace(work, ground=np.full(image.shape, level, np.float32), thing=thing, flat=True, lies=True)
+
+
 def find_background(work: Work) -> Work:
     """Find the background: a plane of colour through the frame, robust to a thing that touches it in places.
 

@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 from PIL import ImageFilter
 
-from ml.images.background import cut_out, find_background
+from ml.images.background import cut_out, enlarged, find_background
 from ml.images.fitting import WORDS, fit, known
 from ml.images.form import Box, Form, Prepared, Step, Work, frame_pixels, pil, to_channels
 from ml.images.geometry import TURNS, leaning_angle, placed, rotated, shape_upright
 from ml.images.pairs import one_of_a_pair
+from ml.images.sheets import find_sheet
 
 Mode = Literal["auto", "none", "full"]
 MODES: tuple[Mode, ...] = ("auto", "none", "full")
@@ -75,6 +76,11 @@ def clear(work: Work) -> tuple[Work, str]:
         return work, "training pictures fill their frame"
     if work.flat:
         return work, "plain enough"
+    if (sheet := find_sheet(work.image)) is not None:
+        on_it = np.where(sheet.within[:, :, None], work.image, np.rint(sheet.ground).astype(np.uint8))
+        found = find_background(replace(work, image=on_it, ground=None, thing=None))
+        if found.thing is not None:
+            return found, "a print or a screen: what it lies on is left out"
     thing = cut_out(work.image, CUT_OUT_QUICK if "quick" in work.ways else CUT_OUT)
     if thing is None:
         return work, "nothing stands out" if work.ground is None else "plain enough"
@@ -92,6 +98,8 @@ def straighten(work: Work) -> tuple[Work, str]:
         return work, "training pictures fill their frame"
     if work.ground is None or work.thing is None:
         return work, "no plain background found"
+    if work.lies:
+        return work, "lies as training pictures do"
     if "pair" in work.ways and (one := one_of_a_pair(work)) is not None:
         return one, "one of a pair, half of it lying"
     lean = leaning_angle(work.thing)
@@ -106,6 +114,8 @@ def crop(work: Work) -> tuple[Work, str]:
         return work, "training pictures fill their frame"
     if work.ground is None or work.thing is None:
         return work, "no plain background found"
+    if work.lies:
+        return work, "lies as training pictures do"
     rows = np.flatnonzero(work.thing.any(axis=1))
     columns = np.flatnonzero(work.thing.any(axis=0))
     loose = round(0.06 * max(np.ptp(rows), np.ptp(columns))) if "loose" in work.ways else 0
@@ -320,7 +330,7 @@ def prepare(
     steps = []
     for kind in PREPARATION_STEPS:
         if kind.name == "clear" and steps_taken and not unchanged:
-            work = find_background(work)
+            work = enlarged(work) or find_background(work)
         if kind.name == "grey" and kind.name in off and work.image.shape[2] > form.channels:
             ground = None if work.ground is None else work.ground[:, :, :1]
             work = replace(work, image=work.image[:, :, :1], ground=ground)

@@ -8,6 +8,7 @@ import pytest
 
 from ml.images.form import Form
 from ml.images.looks import NAMES, looks
+from ml.images.sheets import on_sheet
 from ml.inference import routing
 from ml.inference.routing import FARTHEST, Candidate, representatives, route
 from ml.stats import likeness
@@ -142,3 +143,19 @@ def test_an_auto_answer_of_a_file_names_its_run():
     assert len(lines[0]["asked"]) == 2
     assert "not a picture" in lines[1]["error"]
     assert "run" not in lines[1]
+
+
+def test_of_a_print_its_own_looks_count_not_those_of_the_table():
+    spot = grey(1, 5)[0]
+    large = np.repeat(np.repeat(spot, 8, axis=0), 8, axis=1)
+    table = coloured(9, 3)[0].repeat(3, axis=0).repeat(4, axis=1)
+    table[60 : 60 + 224, 70 : 70 + 224] = large
+    enlarged = [np.repeat(np.repeat(one, 8, axis=0), 8, axis=1) for one in grey(40, 1)]
+    candidates = [candidate("spots", SMALL, 50, 1, enlarged), candidate("noise", LARGE, 50, 1, coloured(40, 1))]
+    assert route(table, candidates).first.run_id == "spots"
+    for one in route(table, candidates).asked:
+        known = next(each.likeness for each in candidates if each.run_id == one.run_id)
+        assert known is not None
+        assert (
+            one.alike == known.log_density(looks(on_sheet(table))[None])[0] != known.log_density(looks(table)[None])[0]
+        )

@@ -1,0 +1,110 @@
+"""Prints on other ground, drawn: what they lie on is left out; and what is no print."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from ml.images.form import Form
+from ml.images.preparation import prepare
+from ml.images.sheets import find_sheet, on_sheet
+
+FORM = Form(28, 28, 1, background=0, peak=255)
+
+
+def shirt() -> np.ndarray:
+    """uint8 [28, 28, 1]: light on black, from the upper edge to the lower."""
+    image = Image.new("L", (28, 28))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((8, 0, 19, 27), fill=190)
+    draw.polygon([(8, 0), (2, 9), (5, 12), (9, 7)], fill=140)
+    draw.polygon([(19, 0), (25, 9), (22, 12), (18, 7)], fill=230)
+    return np.asarray(image)[..., None]
+
+
+def lying(
+    sheet: np.ndarray, corners: list[tuple[int, int]], *, seed: int = 0, side: int = 300
+) -> tuple[np.ndarray, np.ndarray]:
+    """A sheet with its corners there, on ground of many colours: uint8 [side, side, 3], and bool where it lies."""
+    import cv2
+
+    rng = np.random.default_rng(seed)
+    spots = Image.fromarray(rng.integers(60, 200, (9, 9, 3)).astype(np.uint8))
+    ground = np.asarray(spots.resize((side, side), Image.Resampling.BICUBIC))
+    large = cv2.resize(np.repeat(sheet, 3, axis=2), (224, 224), interpolation=cv2.INTER_CUBIC)
+    ends = np.float32([(0, 0), (223, 0), (223, 223), (0, 223)])
+    turn = cv2.getPerspectiveTransform(ends, np.float32(corners))
+    seen = cv2.warpPerspective(large, turn, (side, side))
+    within = cv2.warpPerspective(np.full((224, 224), 255, np.uint8), turn, (side, side)) > 127
+    return np.where(within[..., None], seen, ground), within
+
+
+PLACES = {
+    "whole": [(70, 60), (240, 75), (235, 250), (62, 235)],
+    "over the frame": [(120, 110), (340, 90), (350, 330), (130, 320)],
+}
+
+
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_print_is_found_where_it_lies(place, negative):
+    picture, truth = lying(255 - shirt() if negative else shirt(), PLACES[place])
+    sheet = find_sheet(picture)
+    assert sheet is not None
+    assert (sheet.within & truth).sum() / (sheet.within | truth).sum() > 0.88
+    assert abs(float(sheet.ground[truth].mean()) - 255 * negative) < 20
+    alone = on_sheet(picture)
+    assert alone.shape[0] < 300
+    level = 255 * negative
+    assert (np.abs(alone[2:-2, 2].astype(int) - level) < 26).all(), "the ground around it is the sheet's own"
+
+
+@pytest.mark.parametrize("negative", [False, True])
+def test_what_a_print_lies_on_is_left_out_of_the_prepared_picture(negative):
+    picture, _ = lying(255 - shirt() if negative else shirt(), PLACES["whole"])
+    prepared = prepare(picture, FORM)
+    steps = {step.name: step for step in prepared.steps}
+    assert steps["clear"].why == "a print or a screen: what it lies on is left out"
+    apart = np.abs(prepared.image.astype(int) - shirt())
+    assert apart.mean() < 30, "as the print, not as the table"
+    assert np.corrcoef(prepared.image.ravel(), shirt().ravel())[0, 1] > 0.85
+
+
+def test_a_thing_on_ground_is_no_print():
+    rng = np.random.default_rng(3)
+    floor = np.clip(170 + rng.normal(0, 12, (240, 200, 1)) + np.zeros(3), 0, 255)
+    boards = floor * np.repeat(rng.uniform(0.85, 1, 8), 30)[:, None, None]
+    for level in (30, 250):
+        thing = boards.copy()
+        thing[60:180, 60:140] = level  # even all over: there is nothing on it
+        assert find_sheet(thing.astype(np.uint8)) is None
+    wall = floor.copy()
+    wall[:90] = 240  # a wall behind a floor has one side
+    wall[40:200, 80:120] = 40
+    assert find_sheet(wall.astype(np.uint8)) is None
+    assert find_sheet(np.zeros((20, 300, 3), np.uint8)) is None
+    assert on_sheet(wall.astype(np.uint8)).shape == wall.shape
+
+
+@pytest.mark.parametrize("way", [Image.Resampling.NEAREST, Image.Resampling.BICUBIC])
+@pytest.mark.parametrize("negative", [False, True])
+def test_an_enlarged_copy_lies_as_it_did(way, negative):
+    source = 255 - shirt() if negative else shirt()
+    large = np.asarray(Image.fromarray(source.squeeze()).resize((224, 224), way))
+    prepared = prepare(np.repeat(large[..., None], 3, axis=2), FORM)
+    assert {step.name: step.why for step in prepared.steps}["straighten"] == "lies as training pictures do"
+    assert np.abs(prepared.image.astype(int) - shirt()).mean() < 12
+    np.testing.assert_allclose(prepared.place, np.diag([8.0, 8.0, 1.0])[:2], err_msg="nothing was cut or turned")
+
+
+def test_what_only_resembles_an_enlarged_copy_is_prepared_like_any_other():
+    large = np.repeat(np.asarray(Image.fromarray(shirt().squeeze()).resize((224, 224)))[..., None], 3, axis=2)
+    coloured, small, grey = (
+        large.copy(),
+        np.zeros_like(large),
+        np.clip(large.astype(int) + 100, 0, 255).astype(np.uint8),
+    )
+    coloured[..., 0] = 255 - coloured[..., 0]
+    small[70:154, 70:154] = np.asarray(Image.fromarray(large).resize((84, 84)))  # room on every side
+    for picture in (coloured, small, grey, large[:, 20:200]):
+        why = {step.name: step.why for step in prepare(picture, FORM).steps}["straighten"]
+        assert why != "lies as training pictures do"
