@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 KINDS = {"css": "text/css", "js": "text/javascript"}
 APART = r"(05-plotly|06-plotly-3d|tus)\.min\.js"  # what only some pages need, fetched beside the rest
@@ -39,7 +39,7 @@ def answer(body: bytes, mimetype: str) -> Callable[[], Response]:
     def send() -> Response:
         response = Response(body, mimetype=mimetype)
         response.add_etag()
-        return response
+        return response.make_conditional(request)
 
     return send
 
