@@ -12,15 +12,17 @@ from flask import Flask, Response, request
 
 KINDS = {"css": "text/css", "js": "text/javascript"}
 APART = r"(05-plotly|06-plotly-3d|tus)\.min\.js"  # what only some pages need, fetched beside the rest
+COMMENT = re.compile(rb"^[ \t]*/\*.*?\*/[ \t]*\n", re.MULTILINE | re.DOTALL)  # on lines of its own
 UNUSED = re.compile(r'\s*<script src="[^"]*/(?:polyfill@|dash_table/bundle\.)[^"]*"></script>')
 """Scripts that Dash brings for everybody: what browsers of 2017 lacked, which the app's own scripts need as well, and a
 table that no page has."""
 
 
 def joined(folder: Path, kind: str) -> bytes:
-    """All files of a kind, css or js, one after the other."""
+    """All files of a kind, css or js, one after the other; of scripts no comments that have lines of their own."""
     files = sorted(path for path in folder.glob(f"*.{kind}") if not re.fullmatch(APART, path.name))
-    return b"\n".join(path.read_bytes() for path in files)
+    text = b"\n".join(path.read_bytes() for path in files)
+    return COMMENT.sub(b"", text) if kind == "js" else text
 
 
 def install(server: Flask, folder: Path) -> dict[str, str]:
@@ -39,7 +41,8 @@ def answer(body: bytes, mimetype: str) -> Callable[[], Response]:
     def send() -> Response:
         response = Response(body, mimetype=mimetype)
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     return send
 

@@ -52,7 +52,7 @@ HEADERS = {
 }
 CLOSED = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The content security policy of an answer that needs nothing."""
-PARTS = ("application/json", "text/css", "text/javascript", "image/x-icon", "image/vnd.microsoft.icon")
+PARTS = ("application/json", "text/css", "text/javascript", "image/")
 """What is no document of its own: its policy is `CLOSED`, as the page's is 3 KB of hashes, and a visit asks often."""
 
 # What the browser can send for these properties; None is always possible. Properties missing here hold whatever the
@@ -323,7 +323,9 @@ def install(
             response.status_code = 404
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        response.headers.setdefault("Content-Security-Policy", CLOSED if response.mimetype in PARTS else header())
+        response.headers.setdefault(
+            "Content-Security-Policy", CLOSED if (response.mimetype or "").startswith(PARTS) else header()
+        )
         if "frame-ancestors 'none'" not in response.headers["Content-Security-Policy"]:
             del response.headers["X-Frame-Options"]
         response.headers.pop("Server", None)

@@ -356,5 +356,7 @@ def run(server: Flask, chosen: Options) -> None:
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     below = f"{prefix()}/" if prefix() else ""
     print(f"Fashion Forward is on http://{host}:{web.effective_port}{below}", flush=True)
+    if (kept := server.extensions.get("kept-files")) is not None:  # see compression
+        kept.tighten()
     until(web, end)
     log.info("stopped")

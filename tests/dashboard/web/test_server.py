@@ -18,6 +18,8 @@ import brotli
 import pytest
 
 from dashboard.web import compression, security, server
+from ml.system.paths import ASSETS
+from tests.promises import promised
 from tests.sample_app import build
 
 SAMPLE = [sys.executable, "-m", "tests.sample_app"]
@@ -280,6 +282,26 @@ def test_made_up_fingerprints_do_not_fill_the_memory():
 
             names.add(compression.cache_key(request))
     assert len(names) == 1
+
+
+def test_kept_files_become_smaller_once_nothing_new_is_asked():
+    kept = compression.Kept()
+    text = (ASSETS / "clientside.js").read_bytes()
+    rough = brotli.compress(text, quality=4)
+    kept.set("br;before", rough)
+    thread = kept.tighten(rest=0.05)
+    kept.set("br;a.js", rough)
+    kept.set("gzip;a.js", rough)
+    until = time.monotonic() + promised(20)
+    while kept.get("br;a.js") is rough and time.monotonic() < until:
+        time.sleep(0.02)
+    assert len(kept.get("br;a.js")) < len(rough)
+    assert brotli.decompress(kept.get("br;a.js")) == text
+    assert kept.get("gzip;a.js") is kept.get("br;before") is rough
+    kept.set("br;a.js", kept.get("br;a.js"))  # as every answer does
+    assert kept.loose.empty()
+    assert thread.is_alive()
+    assert thread.daemon
 
 
 def test_garbage_is_collected_from_the_first_answer_on():
