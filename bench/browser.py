@@ -186,6 +186,29 @@ def clocked(page: Page, kind: str, condition: str, act: Callable[[], Any]) -> fl
     return page.evaluate("window.took")
 
 
+# The time from the press of the pointer to the change of a part of the page after which a condition holds.
+PRESSED = """within => {
+    window.took = null;
+    const holds = CONDITION, part = document.querySelector(within);
+    addEventListener('pointerdown', event => {
+        const watch = new MutationObserver(() => {
+            if (!holds()) return;
+            watch.disconnect();
+            window.took = performance.now() - event.timeStamp;
+        });
+        watch.observe(part, {subtree: true, childList: true, attributes: true, characterData: true});
+    }, {once: true, capture: true});
+}"""
+
+
+def pressed(page: Page, within: str, condition: str, act: Callable[[], Any]) -> float:
+    """Milliseconds from the press that `act` makes to the change of the part `within` after which `condition` holds."""
+    page.evaluate(PRESSED.replace("CONDITION", condition), within)
+    act()
+    page.wait_for_function("() => window.took !== null")
+    return page.evaluate("window.took")
+
+
 def test_pictures(count: int) -> list[bytes]:
     """Pictures of the shipped test split as PNG, of different classes."""
     with np.load(ROOT / "artifacts" / "datasets" / "fashion-mnist" / "test.npz") as stored:

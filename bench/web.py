@@ -32,6 +32,7 @@ from bench.browser import (  # noqa: E402
     has_torch,
     idle_share,
     load,
+    pressed,
     static_page,
     static_server,
     test_pictures,
@@ -82,18 +83,55 @@ MOVED = """() => {
 }"""
 
 
-def to_page(page: Page, path: str) -> float:
-    """Milliseconds from a click in the navigation to the first panel that shows something."""
+# Other images stand in the gallery.
+OTHERS = """() => {
+    const tiles = [...document.querySelectorAll('#dashboard-gallery-grid [data-sample]')];
+    return tiles.length > 0 && tiles.map(tile => tile.dataset.sample).join() !== window.tilesBefore;
+}"""
+TILES = """() => {
+    const tiles = [...document.querySelectorAll('#dashboard-gallery-grid [data-sample]')];
+    window.tilesBefore = tiles.map(tile => tile.dataset.sample).join();
+}"""
+
+# The selection bar counts other images.
+RECOUNTED = "() => document.getElementById('selection-count').textContent !== window.countBefore"
+COUNTED = "window.countBefore = document.getElementById('selection-count').textContent"
+
+# The chart in 3D shows its points in other colours: plotly says so once it has drawn.
+RECOLOURED = """() => {
+    const chart = document.querySelector('#insights-projection-graph .js-plotly-plot');
+    window.took = null;
+    addEventListener('pointerdown', event => {
+        const before = JSON.stringify(chart.data[0].marker.colorscale);
+        const drawn = () => {
+            if (JSON.stringify(chart.data[0].marker.colorscale) === before) return;
+            chart.removeListener('plotly_afterplot', drawn);
+            window.took = performance.now() - event.timeStamp;
+        };
+        chart.on('plotly_afterplot', drawn);
+    }, {once: true, capture: true});
+}"""
+
+
+def to_page(page: Page, path: str, *, press: bool = False) -> float:
+    """Milliseconds from a click in the navigation to the first panel that shows something.
+
+    press: from the press of the pointer instead, to the change of the page.
+    """
     page.evaluate("window.headingBefore = document.querySelector('#app-page h1').textContent")
-    link = page.locator(f'nav a[data-page="{path}"]')
-    took = clocked(page, "click", MOVED.replace("%s", path), link.click)
+    link, moved = page.locator(f'nav a[data-page="{path}"]'), MOVED.replace("%s", path)
+    took = pressed(page, "#main", moved, link.click) if press else clocked(page, "click", moved, link.click)
     page.wait_for_function(IDLE)
     return took
 
 
-def click_cell(page: Page, n: int) -> float:
-    """Milliseconds from a click on a cell of the confusion matrix until the gallery shows its pictures."""
-    page.evaluate("window.countBefore = document.getElementById('selection-count').textContent")
+def click_cell(page: Page, n: int, *, press: bool = False) -> float:
+    """Milliseconds from a click on a cell of the confusion matrix until the gallery shows its pictures.
+
+    press: from the press of the pointer instead, to the change of the gallery; both frames later are not counted.
+    """
+    page.evaluate(COUNTED)
+    page.evaluate(TILES)
     page.locator("#dashboard-confusion-graph .hm").first.wait_for(state="attached")
     page.wait_for_timeout(500)  # a chart that is still being drawn hears no click
     area = page.locator("#dashboard-confusion-graph .nsewdrag").first
@@ -112,7 +150,40 @@ def click_cell(page: Page, n: int) -> float:
         page.mouse.down()
         page.mouse.up()
 
-    took = clocked(page, "mouseup", GALLERY, click)
+    took = (
+        pressed(page, "#dashboard-gallery-grid", OTHERS, click) if press else clocked(page, "mouseup", GALLERY, click)
+    )
+    page.wait_for_function(IDLE)
+    return took
+
+
+def lasso(page: Page, n: int) -> float:
+    """Milliseconds from letting go of a lasso around some 3,000 points of the map until the bar counts them."""
+    page.evaluate(COUNTED)
+    area = page.locator("#insights-plane-graph .nsewdrag").first
+    area.evaluate("element => element.scrollIntoView({block: 'center', behavior: 'instant'})")
+    page.wait_for_timeout(300)
+    box = area.bounding_box()
+    assert box is not None
+    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
+    left, right = 0.02 + 0.01 * n, 0.36 + 0.01 * n
+    page.mouse.move(x + left * width, y + 0.1 * height)
+    page.mouse.down()
+    for across, up in ((right, 0.1), (right, 0.9), (left, 0.9), (left, 0.12)):
+        page.mouse.move(x + across * width, y + up * height, steps=4)
+    took = clocked(page, "mouseup", RECOUNTED, page.mouse.up)
+    page.wait_for_function(IDLE)
+    return took
+
+
+def recolour(page: Page, n: int) -> float:
+    """Milliseconds from the press of a way to colour until the chart in 3D is drawn in it."""
+    choice = page.locator("#insights-projection-colour label").nth(2 if n % 2 else 0)
+    choice.scroll_into_view_if_needed()
+    page.evaluate(RECOLOURED)
+    choice.click()
+    page.wait_for_function("() => window.took !== null")
+    took = page.evaluate("window.took")
     page.wait_for_function(IDLE)
     return took
 
@@ -203,6 +274,15 @@ def measure(times: int) -> list[dict[str, Any]]:
                     line(f"to {path} by the navigation, first panel", statistics.median(all_taken), "ms", 1500)
                 click_cell(page, 0)
                 line("matrix click, gallery drawn", median(lambda i: click_cell(page, i + 1), times), "ms", 400)
+                from_press = median(lambda i: click_cell(page, times + i + 1, press=True), times)
+                line("press on a cell, the gallery has changed", from_press, "ms", 120)
+                page.goto(f"{address}/insights")
+                until_drawn(page, [*INSIGHTS, "insights-plane-graph"])
+                page.wait_for_function(IDLE)
+                recolour(page, 1)
+                line("recolour 10,000 points in 3D", median(lambda i: recolour(page, i), times), "ms", 300)
+                lasso(page, 0)
+                line("lasso of some 3,000, counted", median(lambda i: lasso(page, i + 1), times), "ms", 200)
                 to_page(page, "/prediction")
                 pictures = test_pictures(times + 1)
                 line("first upload after the tour, answer", upload(page, pictures[-1], times), "ms")
