@@ -43,6 +43,13 @@
     pen.restore();
   }
 
+  /* all that a drawing depends on: plotly says it has drawn after a lasso and a press too, and ten thousand points take a while */
+  const drawn = new WeakMap();
+  const told = ({ width, height, xaxis, yaxis }, traces, ratio) => [
+    width, height, ratio, ...[xaxis, yaxis].flatMap((axis) => [axis._offset, axis._length, ...axis.range]),
+    ...traces.flatMap(({ x, y, customdata, meta }) => [x, y, customdata, JSON.stringify(meta)]),
+  ];
+
   function draw(chart) {
     const around = chart.querySelector('.svg-container');
     if (!around) return;
@@ -57,7 +64,9 @@
       around.prepend(canvas);
     }
     const { width, height, xaxis, yaxis } = chart._fullLayout;
-    const ratio = RATIO();
+    const ratio = RATIO(), was = drawn.get(canvas), now = told(chart._fullLayout, chart._fullData, ratio);
+    if (was && was.length === now.length && now.every((one, place) => one === was[place])) return;
+    drawn.set(canvas, now);
     canvas.width = Math.round(width * ratio); /* which also wipes it */
     canvas.height = Math.round(height * ratio);
     paint(chart, canvas.getContext('2d'), ratio, xaxis._offset * ratio, yaxis._offset * ratio);

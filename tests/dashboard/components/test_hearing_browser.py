@@ -1,4 +1,4 @@
-"""What Dash's renderer is spared (assets/hearing.js), in a real browser."""
+"""What the browser is spared (assets/hearing.js, assets/dots.js)."""
 
 import json
 from urllib.request import urlopen
@@ -52,3 +52,28 @@ def test_components_hear_once_of_all_that_changes_in_one_go(shipped, page, idle)
     assert heard.pop("within") > 0
     assert heard == {"at_once": 0, "after": 1, "ended": 0}
     expect(page.locator("#app-dropped")).to_have_text("four")
+
+
+# how many points are stamped while plotly draws a chart anew: as it is, and with another part of it in sight
+STAMPED = """async () => {
+    const chart = document.querySelector('#insights-plane-graph .js-plotly-plot');
+    const pen = CanvasRenderingContext2D.prototype, stamp = pen.drawImage, numbers = [];
+    let n = 0;
+    pen.drawImage = function (...how) { n += 1; return stamp.apply(this, how); };
+    const [from, to] = chart._fullLayout.xaxis.range;
+    for (const change of [{ shapes: [] }, { 'xaxis.range': [from, (from + to) / 2] }]) {
+        n = 0;
+        await window.Plotly.relayout(chart, change);
+        numbers.push(n);
+    }
+    pen.drawImage = stamp;
+    return numbers;
+}"""
+
+
+def test_points_of_a_map_that_stay_where_they_are_are_not_painted_again(shipped, page, idle, run):
+    page.goto(f"{shipped}/insights")
+    page.wait_for_function(idle)
+    page.locator("#insights-plane-graph canvas.dots").wait_for(state="attached")
+    page.wait_for_function(idle)
+    assert page.evaluate(STAMPED) == [0, len(run.predictions("test").ids)]
