@@ -19,7 +19,7 @@ CLUSTER := .venv/.installed-cluster
 ONNX := .venv/.installed-onnx
 SERVERS := .venv/.installed-servers
 
-.PHONY: help run cluster test test-unit check format test-faults bench-web bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check lint types format test-faults bench-web bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -31,22 +31,27 @@ run: $(RUN) ## serve the app on http://127.0.0.1:8050 (PORT and HOST change it)
 cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this machine (docs/cluster.md)
 	@exec $(BIN)/python tools/cluster.py $(ARGS)
 
-# Whole files, two at a time, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
-TWO := -n 2 --dist loadfile --no-loadscope-reorder
-# Faults wait for heartbeats, leases and processes a third of their time: three at a time, each by itself.
-THREE := -n 3 --dist worksteal
+CORES := $(shell c=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((c < 2 ? 2 : c > 4 ? 4 : c)))
+# Whole files, one a core, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
+FILES := -n $(CORES) --dist loadfile --no-loadscope-reorder
+# Faults wait for heartbeats, leases and processes a third of their time: one more than cores, each by itself.
+FAULTS := -n $(shell echo $$(($(CORES) + 1))) --dist worksteal
 
 # Faults are apart from the rest, which their processes would starve; at full count (test-faults) each is alone.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
-	@$(BIN)/python -m pytest $(TWO) -m "not faults" $(ARGS); first=$$?; \
-	$(BIN)/python -m pytest $(THREE) -m faults $(ARGS) && exit $$first
+	@$(BIN)/python -m pytest $(FILES) -m "not faults" $(ARGS); first=$$?; \
+	$(BIN)/python -m pytest $(FAULTS) -m faults $(ARGS) && exit $$first
 
 test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)
 
-check: $(DEV) ## formatting, lint and types
+check: lint types ## formatting, lint and types
+
+lint: $(DEV) ## formatting and lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(DEV) ## types alone
 	$(BIN)/mypy ml dashboard fashion_forward app.py
 
 format: $(DEV) ## rewrite the code in the house's format
