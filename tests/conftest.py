@@ -68,10 +68,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 # What takes longest, longest first: `make test` hands out whole files, and begins with these, so that none ends late.
 LONG = (
     "cluster/test_cluster.py", "faults/test_jobs.py", "faults/test_trainers.py", "faults/test_web.py",
-    "faults/test_feedback.py", "faults/test_uploads.py", "faults/test_load.py", "cluster/test_web.py",
-    "test_browser.py", "dashboard/web/test_proxy_browser.py", "dashboard/pages/test_training_browser.py",
-    "dashboard/pages/test_insights_browser.py", "dashboard/pages/test_comparison_browser.py",
-    "dashboard/pages/test_prediction.py", "test_package.py", "test_architecture.py",
+    "faults/test_feedback.py", "cluster/test_shards.py", "cluster/test_link.py", "faults/test_imports.py",
+    "faults/test_uploads.py", "faults/test_load.py", "cluster/test_web.py",
+    "test_browser.py", "dashboard/pages/test_adding_browser.py", "ml/importing/test_weights.py",
+    "dashboard/pages/test_workbench_browser.py", "dashboard/pages/test_training_browser.py",
+    "dashboard/pages/test_comparison_browser.py", "test_package.py", "dashboard/test_any_sets_browser.py",
+    "dashboard/web/test_proxy_browser.py", "dashboard/pages/test_camera_browser.py",
+    "dashboard/pages/test_insights_browser.py", "dashboard/test_views_browser.py", "ml/importing/test_families.py",
+    "dashboard/pages/test_without_pictures.py", "ml/importing/test_doctor.py", "dashboard/pages/test_prediction.py",
+    "test_extending.py", "test_architecture.py",
 )  # fmt: skip
 
 
