@@ -154,7 +154,7 @@ def _routed(
     spend: Callable[[float], None],
 ) -> Iterator[bytes]:
     """The lines where each picture's kind says which run answers."""
-    _, answers = services.router.answers(shown, sources, mode=fields.prepare)
+    _, answers = services.router.answers(shown, sources, mode=fields.prepare, engine=fields.engine)
 
     def told() -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
         for one in answers:

@@ -1,6 +1,7 @@
 """Gives a picture to the run that knows its kind: one run of each data set is asked, and the likeliest answers."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import IO
 
 import numpy as np
@@ -104,10 +105,31 @@ class Router:
         return routing.route(image, candidates, ready=ready).first.run_id
 
     def answers(
-        self, shown: str | None, sources: Iterable[tuple[str, IO[bytes]]], *, mode: Mode = "auto"
+        self,
+        shown: str | None,
+        sources: Iterable[tuple[str, IO[bytes]]],
+        *,
+        mode: Mode = "auto",
+        engine: str = "torch",
     ) -> tuple[list[Candidate], Iterator[RoutedAnswer]]:
         """Many pictures: the runs that are asked, and one answer a file, made as they are taken. Raises Missing, Broken
-        before the first is made. sources: as of Predictor.answers."""
+        before the first is made, as where one of these runs has no such engine. sources, engine: as of
+        Predictor.answers; which run answers, its own engine says."""
         candidates = self.candidates(shown)
+        for one in candidates:
+            self._networks.open(one.run_id).engine(engine)
         classes = tuple(dict.fromkeys(name for one in candidates for name in one.classes))
-        return candidates, routing.answers(items(sources, known=classes), candidates, mode=mode)
+        answers = routing.answers(items(sources, known=classes), candidates, mode=mode)
+        return candidates, (self._by(one, engine) for one in answers)
+
+    def _by(self, routed: RoutedAnswer, engine: str) -> RoutedAnswer:
+        """The same answer, computed by another engine of the run that gives it."""
+        if engine == "torch" or routed.routed is None:
+            return routed
+        first, *others = routed.routed.asked
+        output = self._networks.output(self._networks.open(first.run_id), first.prepared.image, engine)
+        asked = (replace(first, probabilities=output.probabilities), *others)
+        answer = replace(
+            routed.answer, probabilities=output.probabilities, seconds=routed.answer.seconds + output.seconds
+        )
+        return RoutedAnswer(answer, replace(routed.routed, asked=asked))

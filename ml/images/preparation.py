@@ -33,6 +33,7 @@ WAYS = {
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's "L"
 CUT_OUT, CUT_OUT_QUICK = 128, 80  # pixels of the copy in which GrabCut looks for the thing
+WHOLE = 0.8  # of what lies on a plain ground is a sheet at least
 # ImageMagick's -sharpen 1x1, which the authors name: twice the picture minus a Gaussian of deviation 1, in 3 × 3
 _GAUSS = np.exp(-0.5 * np.add.outer(np.arange(-1, 2) ** 2, np.arange(-1, 2) ** 2))
 SHARPEN = -_GAUSS
@@ -76,7 +77,7 @@ def clear(work: Work) -> tuple[Work, str]:
         return work, "training pictures fill their frame"
     if work.flat:
         return work, "plain enough"
-    if (sheet := find_sheet(work.image)) is not None:
+    if (sheet := find_sheet(work.image)) is not None and _whole(sheet.within, work.thing):
         on_it = np.where(sheet.within[:, :, None], work.image, np.rint(sheet.ground).astype(np.uint8))
         found = find_background(replace(work, image=on_it, ground=None, thing=None))
         if found.thing is not None:
@@ -90,6 +91,11 @@ def clear(work: Work) -> tuple[Work, str]:
     return replace(
         work, image=image, ground=np.full(image.shape, level, np.float32), thing=thing
     ), f"{share} is the thing"
+
+
+def _whole(within: np.ndarray, thing: np.ndarray | None) -> bool:
+    """Whether a sheet is all that lies on a plain ground, where there is one: a part of a garment may look like one."""
+    return thing is None or bool((within & thing).sum() >= WHOLE * (within | thing).sum())
 
 
 def straighten(work: Work) -> tuple[Work, str]:

@@ -116,7 +116,7 @@ def _corners(outline: np.ndarray) -> np.ndarray | None:
             break
     else:
         return None
-    if len(found) < 4 or cv2.contourArea(found) < 0.95 * cv2.contourArea(outline):
+    if len(found) < 4 or cv2.contourArea(found) < 0.92 * cv2.contourArea(outline):
         return None
     return found.reshape(-1, 2).astype(np.float32)
 
@@ -170,7 +170,7 @@ def _plane(small: np.ndarray, mask: np.ndarray, corners: np.ndarray) -> np.ndarr
             axis=1
         )
         is_other = ((apart[outer[:, 1], outer[:, 0]] > OTHER) & (change > OTHER))[is_near]
-        if length > SHORT * max(height, width) and (is_near.mean() < EACH or is_other.mean() < OUTSIDE):
+        if length > SHORT * max(height, width) and (is_near.mean() < EACH or is_other.mean() < 0.6):
             return None
         within.append(is_near)
         without.append(is_other)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dashboard.data.store import Store
+from dashboard.services.networks import Network
 from dashboard.shell import create_app
 from ml.images import decoding
 
@@ -90,6 +91,39 @@ def test_lines_of_a_batch_name_their_run(both):
     assert "error" in lines[2]
     done = lines[3]["done"]
     assert (done["run"], done["answered"], done["refused"]) == ("auto", 2, 1)
+
+
+def test_the_named_engine_answers_a_batch_too_and_a_run_without_it_is_said_before_the_first_line(both, monkeypatch):
+    client, store = both
+    files = [(file_of(store.open(run_id).pictures("test").images[3]), f"{run_id}.png") for run_id in ("toy", "colour")]
+    answer = post(client, "/api/v1/batch", "files", files, run="auto", engine="int8")
+    assert answer.status_code == 404
+    assert "python -m ml evaluate" in answer.get_json()["error"]
+
+    class Even:
+        """Answers all classes alike, so that it is seen who answered."""
+
+        capabilities = frozenset({"probabilities"})
+
+        def __init__(self, classes: int) -> None:
+            self.classes = classes
+
+        def probabilities(self, images):
+            return np.full((len(images), self.classes), 1 / self.classes, np.float32)
+
+    own = Network.engine
+    monkeypatch.setattr(
+        Network, "engine", lambda self, name: Even(len(self.classes)) if name == "int8" else own(self, name)
+    )
+    answer = post(client, "/api/v1/batch", "files", files, run="auto", engine="int8")
+    lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()][:2]
+    assert [line["run"] for line in lines] == ["toy", "colour"]
+    for line in lines:
+        even = 1 / len(store.open(line["run"]).classes)
+        assert line["confidence"] == pytest.approx(even)
+        assert line["asked"][0]["confidence"] == pytest.approx(even)
+        assert line["asked"][0]["label"] == line["label"]
+        assert line["asked"][1]["confidence"] != pytest.approx(even)
 
 
 def test_a_frame_follows(both):
