@@ -33,7 +33,7 @@ WAYS = {
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's "L"
 CUT_OUT, CUT_OUT_QUICK = 128, 80  # pixels of the copy in which GrabCut looks for the thing
-WHOLE = 0.8  # of what lies on a plain ground is a sheet at least
+WHOLE = 0.65  # of what lies on a plain ground, and of a sheet on it, both hold at least
 # ImageMagick's -sharpen 1x1, which the authors name: twice the picture minus a Gaussian of deviation 1, in 3 × 3
 _GAUSS = np.exp(-0.5 * np.add.outer(np.arange(-1, 2) ** 2, np.arange(-1, 2) ** 2))
 SHARPEN = -_GAUSS
@@ -75,13 +75,13 @@ def clear(work: Work) -> tuple[Work, str]:
     """
     if work.form.background is None:
         return work, "training pictures fill their frame"
-    if work.flat:
-        return work, "plain enough"
-    if (sheet := find_sheet(work.image)) is not None and _whole(sheet.within, work.thing):
+    if not work.lies and (sheet := find_sheet(work.image)) is not None and _whole(sheet.within, work.thing):
         on_it = np.where(sheet.within[:, :, None], work.image, np.rint(sheet.ground).astype(np.uint8))
         found = find_background(replace(work, image=on_it, ground=None, thing=None))
         if found.thing is not None:
             return found, "a print or a screen: what it lies on is left out"
+    if work.flat:
+        return work, "plain enough"
     thing = cut_out(work.image, CUT_OUT_QUICK if "quick" in work.ways else CUT_OUT)
     if thing is None:
         return work, "nothing stands out" if work.ground is None else "plain enough"
