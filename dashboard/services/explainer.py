@@ -36,6 +36,7 @@ MEANS_KEPT = 64
 PATIENCE = 30.0  # seconds that a mean may take where every answer counts: of a slow network it is of fewer pictures
 PAIRS = 4  # pictures whose maps of several classes were made together
 QUICK = ("int8", "onnx")  # engines that cover patches of a photograph, where they are there and agree with the network
+SHARED = ("integrated", "occlusion")  # whose work several classes of a picture share
 ALONE = ("integrated", "gradients")  # whose pixels are asked one by one, and neighbours differ
 PASSES = {"grad-cam": 2, "gradients": 3, "integrated": 25, "occlusion": 50}  # answers' time that a map of one takes
 
@@ -81,28 +82,37 @@ class Explainer:
     def together(
         self, run_id: str | None, image: np.ndarray, targets: Sequence[int], method: str, *, layer: str = ""
     ) -> list[np.ndarray]:
-        """As `explain`, of several classes: a picture that fades in does so once for all of them."""
+        """As `explain`, of several classes: a picture fades in, and each patch is covered, once for all of them."""
         network = self._networks.open(run_id)
-        if method == "integrated" and len(targets) > 1 and method in ways(network.run.manifest):
+        if (
+            method in SHARED
+            and len(targets) > 1
+            and method in ways(network.run.manifest)
+            and not _aside(network, method)
+        ):
             picture = (*network.key, digest(image))
             if not all(0 <= target < len(network.classes) for target in targets):
                 raise ValueError(f"there is no class {max(targets)}")
-            made = self._pairs.get((*picture, tuple(targets)), lambda: self._faded(network, image, targets))
+            made = self._pairs.get(
+                (*picture, method, tuple(targets)), lambda: self._several(network, image, targets, method)
+            )
             for target, raw in zip(targets, made, strict=True):
                 self._maps.get((*picture, target, method, ""), partial(_both, raw, method))
         return [self.explain(run_id, image, target, method, layer=layer) for target in targets]
 
-    def _faded(self, network: Network, image: np.ndarray, targets: Sequence[int]) -> np.ndarray:
-        """float32 [k, h, w]: integrated gradients of k classes."""
+    def _several(self, network: Network, image: np.ndarray, targets: Sequence[int], method: str) -> np.ndarray:
+        """float32 [k, h, w]: of k classes, by a method of SHARED."""
         torch_soon.load()
         import torch
 
-        from ml.explanation.integrated import several
+        from ml.explanation import integrated, occlusion
 
+        several = integrated.several if method == "integrated" else occlusion.several
         with self._networks.lock:
             asked = network.differentiable
-            classes = torch.tensor(list(targets))[:, None]
-            return several(_sloped(asked, image.shape), asked.inputs(image[None]), classes)[:, 0].numpy()
+            return several(_folded(asked), asked.inputs(image[None]), torch.tensor(list(targets))[:, None])[
+                :, 0
+            ].numpy()
 
     def attribution(
         self, run_id: str | None, image: np.ndarray, target: int, method: str = "grad-cam", *, layer: str = ""
@@ -143,7 +153,7 @@ class Explainer:
         """float32 [n, h, w] in the method's own unit. Raises NoExplanation, ValueError for pictures of another form."""
         if method not in ways(network.run.manifest):
             raise NoExplanation(kinds.lacks("gradients", kinds.kind_of(network.run.manifest)).rstrip("."))
-        if method == ASKING and (kinds.kind_of(network.run.manifest) != kinds.TRAINED or large(*images.shape[1:3])):
+        if _aside(network, method):
             return np.stack([self._covered(network, one).map(int(to)) for one, to in zip(images, targets, strict=True)])
         torch_soon.load()
         import torch
@@ -154,7 +164,7 @@ class Explainer:
         with self._networks.lock:
             asked = network.differentiable
             inputs, classes = asked.inputs(images), torch.from_numpy(targets.astype(np.int64))
-            module = asked.module if method == "grad-cam" else _sloped(asked, images.shape[1:])
+            module = asked.module if method == "grad-cam" else _folded(asked)
             try:
                 return EXPLANATIONS[method].raw(module, inputs, classes, layer).numpy()
             except NoConvolution as error:
@@ -283,10 +293,17 @@ def photograph(image: np.ndarray) -> bool:
     return large(*image.shape[:2])
 
 
-def _sloped(asked: Any, shape: Sequence[int]) -> Any:
-    """What is asked for slopes of pictures [h, w, c]: of photographs the network with its normalisation folded in,
-    which takes two thirds of the time."""
-    return getattr(asked, "folded", asked.module) if large(*shape[:2]) else asked.module
+def _folded(asked: Any) -> Any:
+    """What is asked where no layer is looked at: the network with its normalisation folded in, which takes two thirds
+    of the time."""
+    return getattr(asked, "folded", asked.module)
+
+
+def _aside(network: Network, method: str) -> bool:
+    """Whether a map comes of covered pictures that whatever answers is asked about, be it torch or not."""
+    manifest = network.run.manifest
+    size = manifest["dataset"]
+    return method == ASKING and (kinds.kind_of(manifest) != kinds.TRAINED or large(size["height"], size["width"]))
 
 
 def _both(raw: np.ndarray, method: str) -> tuple[np.ndarray, np.ndarray]:

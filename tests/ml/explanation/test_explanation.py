@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ml.explanation import covering, grad_cam, integrated, scale
+from ml.explanation import covering, grad_cam, integrated, occlusion, scale
 from ml.explanation.methods import EXPLANATIONS
 from ml.explanation.scale import NoConvolution
 from ml.models import build
@@ -344,16 +344,17 @@ def photograph(seed=0):
     return module, torch.rand(1, 3, 96, 112)
 
 
-def test_several_classes_fade_in_together_as_they_do_alone():
+@pytest.mark.parametrize("method", [integrated, occlusion], ids=["integrated", "occlusion"])
+def test_several_classes_share_the_work_and_get_what_they_get_alone(method):
     for size, module in (((96, 112), photograph()[0]), ((20, 16), None)):
         torch.manual_seed(1)
         module = module or build("quick_cnn", channels=3, height=20, width=16, classes=4).eval()
         pictures = torch.rand(2, 3, *size)
         both = torch.tensor([[3, 1], [0, 2]])
-        found = integrated.several(module, pictures, both)
+        found = method.several(module, pictures, both)
         assert found.shape == (2, 2, *size)
         for classes, maps in zip(both, found, strict=True):
-            torch.testing.assert_close(maps, integrated.raw(module, pictures, classes), atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(maps, method.raw(module, pictures, classes), atol=1e-5, rtol=1e-4)
 
 
 def test_a_photograph_takes_fewer_answers(monkeypatch):
