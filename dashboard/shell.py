@@ -37,7 +37,7 @@ from dashboard.records.views import Views
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
-from dashboard.web import bundles, compression, errors, proxy, rate_limits, security
+from dashboard.web import bundles, compression, errors, proxy, rate_limits, security, sooner
 from dashboard.web import server as serve
 from ml.artifacts import kinds
 from ml.artifacts.reader import RunEntry
@@ -82,8 +82,10 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     services.registry.purge()
     services.staging.sweep(services.datasets.known())
     feedback.sweep()
+    sooner.hooks()
     app = App(
         "fashion_forward",
+        server=sooner.Server("fashion_forward"),  # type: ignore[arg-type]  # an instance is taken too
         title="Fashion Forward",
         update_title="",
         assets_folder=str(ASSETS),

@@ -76,7 +76,9 @@ class Network:
         with memory.gc_paused():
             from ml.inference.classifier import Classifier
 
-        return Classifier.open(self.run)
+        opened = Classifier.open(self.run)
+        memory.trim()  # what was read and has been taken over
+        return opened
 
     @property
     def classifier(self) -> "Classifier":

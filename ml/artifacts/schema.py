@@ -60,6 +60,8 @@ class Table:
 
     def _check_column(self, values: pd.Series, kind: str) -> None:
         name = values.name
+        if kind != "str" and _good_numbers(values.to_numpy(), kind):  # most columns: what pandas asks of each takes ten times as long
+            return
         if values.isna().any() and name not in self.nullable and (name in self.columns or not self.others):
             raise Mismatch(f"{self.noun}.{name} has empty values")
         if kind == "int" and not pd.api.types.is_integer_dtype(values):
@@ -71,6 +73,13 @@ class Table:
                 raise Mismatch(f"{self.noun}.{name} has infinite values")
         if kind == "str" and not (pd.api.types.is_string_dtype(values) or pd.api.types.is_object_dtype(values)):
             raise Mismatch(f"{self.noun}.{name} must be text, is {values.dtype}")
+
+
+def _good_numbers(values: np.ndarray, kind: str) -> bool:
+    """Whether a column holds what its kind allows, and nothing empty; False where that is to be looked at closely."""
+    if kind == "int":
+        return values.dtype.kind in "iu"
+    return kind == "float" and values.dtype.kind == "f" and bool(np.isfinite(values).all())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A run's network computed by torch: pictures in; probabilities, features or feature maps out."""
 
 import copy
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -27,13 +28,20 @@ PASSING = (
 
 
 class Classifier:
-    """A run's network in evaluation mode. classes: names; shape: (height, width, channels) of its pictures."""
+    """A run's network in evaluation mode. classes: names; shape: (height, width, channels) of its pictures.
+
+    folded: what answers, its batch normalisation a part of the convolutions.
+    """
 
     capabilities = frozenset(CAPABILITIES)
 
-    def __init__(self, module: nn.Module, dataset: dict[str, Any]) -> None:
-        self.module = module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.folded: Any = folded(self.module)
+    def __init__(
+        self, module: nn.Module, dataset: dict[str, Any], again: Callable[[], nn.Module] | None = None
+    ) -> None:
+        """again: builds the same network anew; it is then in memory once, until somebody looks into its layers."""
+        whole = _ready(module)
+        self._again, self._whole = again, whole if again is None else None
+        self.folded: Any = folded(whole) if again is None else _fold(whole)
         self.classes: tuple[str, ...] = tuple(dataset["classes"])
         self.shape: tuple[int, int, int] = (dataset["height"], dataset["width"], dataset["channels"])
         self.mean: list[float] = dataset["mean"]
@@ -44,12 +52,17 @@ class Classifier:
         """Build its model and load its weights. Raises Incapable without a network, Broken when they do not fit."""
         run.need(NETWORK)
         if kind_of(run.manifest) == IMPORTED:
-            return cls(*of_run(run))
+            return cls(*of_run(run), again=lambda: of_run(run)[0])
+        return cls(cls._built(run), run.manifest["dataset"], again=lambda: cls._built(run))
+
+    @staticmethod
+    def _built(run: Run) -> nn.Module:
+        """What was trained. Raises Broken where the weights do not fit."""
         config, name = run.manifest["model_config"], run.manifest["model"]
         if name not in models.MODELS and not name.startswith(models.TIMM):
             raise Broken(f"run {run.run_id} is of the network {name}, which is not in this copy of the app")
         try:
-            module = models.build(name, **config)
+            module: nn.Module = models.build(name, **config)
             module.load_state_dict({name: torch.from_numpy(array) for name, array in run.weights().items()})
         except models.NotInstalled as missing:
             raise Broken(f"run {run.run_id}: {missing}") from missing
@@ -57,7 +70,15 @@ class Classifier:
             if isinstance(error, Broken):
                 raise
             raise Broken(f"the weights of run {run.run_id} do not fit {name}") from error
-        return cls(module, run.manifest["dataset"])
+        return module
+
+    @property
+    def module(self) -> Any:
+        """The network as it was trained, whose layers can be looked at one by one. Raises Broken where it is gone."""
+        if self._whole is None:
+            assert self._again is not None
+            self._whole = _ready(self._again())
+        return self._whole
 
     def inputs(self, images: np.ndarray) -> Tensor:
         """images: uint8 [n, h, w, c] → float32 [n, c, h, w], normalised."""
@@ -195,7 +216,16 @@ def folded(module: nn.Module) -> nn.Module:
 
     It follows where it is next in a Sequential, or where the two are called conv1 and bn1, as in torchvision's blocks.
     """
-    module = copy.deepcopy(module)
+    return _fold(copy.deepcopy(module))
+
+
+def _ready(module: nn.Module) -> nn.Module:
+    ready: nn.Module = module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ready
+
+
+def _fold(module: nn.Module) -> nn.Module:
+    """The same in place."""
     for parent in list(module.modules()):
         for (one, conv), (two, norm) in pairwise(list(parent.named_children())):
             follows = isinstance(parent, nn.Sequential) or (one[:4] == "conv" and two == f"bn{one[4:]}")
