@@ -84,8 +84,16 @@ class Network:
     def classifier(self) -> "Classifier":
         """The network in torch, which explains too. Raises Broken, Incapable for an imported one."""
         self.run.need("layers")
+        found: Classifier = self._once("_classifier")
+        return found
+
+    def _once(self, name: str) -> Any:
+        """A cached property, made by one thread at a time. What is there is given without the lock: who is about to
+        ask is to wait among those who are asked for together."""
+        if name in self.__dict__:
+            return self.__dict__[name]
         with self._lock:
-            return self._classifier
+            return getattr(self, name)
 
     @property
     def asked(self) -> "Timed":
@@ -119,6 +127,8 @@ class Network:
             raise ValueError(f"unknown engine {name!r}")
         if name == "onnx" and not in_torch(self.run.manifest):
             name = "torch"
+        if name in self._engines:
+            return self._engines[name]
         with self._lock:
             if name not in self._engines:
                 need("onnxruntime")
@@ -131,14 +141,14 @@ class Network:
 
         Raises what `engine` raises, ValueError for another form.
         """
-        self.engine(engine)  # one that cannot answer says so here
-        with self._lock:
-            gatherer = self._gatherers.get(engine)
-            if gatherer is None:
+        gatherer = self._gatherers.get(engine)
+        if gatherer is None:
+            self.engine(engine)  # one that cannot answer says so here
+            with self._lock:
                 size = self.run.manifest["dataset"]
                 most = 1 if large(size["height"], size["width"]) else AT_ONCE  # photographs gain nothing together
-                gatherer = Gatherer(partial(self._pass, engine), self._lock, most)
-                self._gatherers[engine] = gatherer
+                made = Gatherer(partial(self._pass, engine), self._lock, most)
+                gatherer = self._gatherers.setdefault(engine, made)
         return gatherer.one(image)
 
     def _pass(self, engine: str, images: np.ndarray) -> list[Output]:
@@ -173,8 +183,8 @@ class Network:
     @property
     def form(self) -> Form:
         """Read from 1,000 of the run's reference pictures; without them, no background is taken for granted."""
-        with self._lock:
-            return self._form
+        found: Form = self._once("_form")
+        return found
 
     @cached_property
     def _reference(self) -> Reference:
@@ -191,8 +201,8 @@ class Network:
     @property
     def reference(self) -> Reference:
         """Raises Missing or Broken where `features` or `neighbours` is."""
-        with self._lock:
-            return self._reference
+        found: Reference = self._once("_reference")
+        return found
 
     @cached_property
     def _ood_model(self) -> OodModel | None:
@@ -214,14 +224,14 @@ class Network:
     def likeness(self) -> Likeness | None:
         """What is known of its pictures' colours, ground and detail, None for a run without the noun looks. Raises
         Broken."""
-        with self._lock:
-            return self._likeness
+        found: Likeness | None = self._once("_likeness")
+        return found
 
     @property
     def ood_model(self) -> OodModel | None:
         """What tells strange pictures from others, None for a run without the noun familiarity. Raises Broken."""
-        with self._lock:
-            return self._ood_model
+        found: OodModel | None = self._once("_ood_model")
+        return found
 
 
 class Networks:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,58 @@ print(asking.predictor.predict("toy", np.zeros((28, 28, 1), np.uint8)).run)
 
 def test_warming_an_unknown_run_is_quiet(asking):
     asking.warm("nowhere").join(30)
+
+
+def test_a_tour_of_the_pages_needs_no_torch(home, no_artifacts):
+    code = f"""
+import sys
+from pathlib import Path
+from dashboard.pages import PAGES
+from dashboard.shell import create_app
+from tests.callbacks import ADDRESS, VIEW, fired_in_process
+app = create_app(Path({str(no_artifacts)!r}), Path({str(home)!r}))
+client, drawn = fired_in_process(app), 0
+for page in PAGES:
+    assert app.server.test_client().get(page.path).status_code == 200
+    for one in client.dependencies:
+        inputs = [f"{{part['id']}}.{{part['property']}}" for part in one["inputs"]]
+        out = one["output"].strip(".").split("...")[0]
+        followed = next((name for name in inputs if name in (ADDRESS, VIEW)), None)
+        if followed and not one["clientside_function"] and not one.get("background") and "@" not in out:
+            values = {{ADDRESS: "", VIEW: "", "url.pathname": page.path}}
+            drawn += client.fire_with(out, followed, values)[0] == 200
+assert drawn > 100, drawn
+print("torch" in sys.modules, "onnxruntime" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_pictures_that_are_asked_about_at_once_are_each_answered_and_counted_once(asking, toy):
+    images = toy.pictures("test").images[:24]
+    network = asking.predictor._networks.open("toy")
+    alone = [network.output(image) for image in images]
+    calls: list[int] = []
+    gatherer = network._gatherers["torch"]
+    ask_network = gatherer._ask
+    gatherer._ask = lambda pictures: calls.append(len(pictures)) or ask_network(pictures)
+    found: dict = {}
+
+    def ask(place: int) -> None:
+        found[place] = network.output(images[place])
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(len(images))]
+    with network._lock:  # so that all of them wait
+        for thread in threads:
+            thread.start()
+        for _ in range(2000):
+            if len(gatherer._waiting) == len(images):
+                break
+            time.sleep(0.005)
+    for thread in threads:
+        thread.join(60)
+    assert calls == [16, 8]
+    for place, one in enumerate(alone):
+        np.testing.assert_allclose(found[place].probabilities, one.probabilities, atol=1e-5)
+        np.testing.assert_allclose(found[place].features, one.features, rtol=1e-3, atol=1e-3)
