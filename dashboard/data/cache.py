@@ -1,8 +1,10 @@
 """What was asked for last, each value made once, also where several ask for it at the same moment."""
 
+import math
 import threading
+import time
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from cachetools import LRUCache
 
@@ -42,14 +44,16 @@ class Cache:
             return value
 
 
-Value = TypeVar("Value")
+class Moment:
+    """`with moment:` a thread looks once, however often it asks: a short request is one moment.
 
+    Of those that follow one another within `seconds` one looks for all of them: each look at the disk gives up the
+    interpreter, and is waited for.
+    """
 
-class Moment(Generic[Value]):
-    """`with moment:` a thread looks at one value once, however often it asks: a short request is one moment."""
-
-    def __init__(self) -> None:
-        self._own = threading.local()
+    def __init__(self, seconds: float = 0.05, most: int = 64) -> None:
+        self._own, self._seconds, self._most = threading.local(), seconds, most
+        self._last: dict[Hashable, tuple[float, Any]] = {}
 
     def __enter__(self) -> None:
         self._own.depth = getattr(self._own, "depth", 0) + 1
@@ -57,13 +61,20 @@ class Moment(Generic[Value]):
     def __exit__(self, *_: object) -> None:
         self._own.depth -= 1
         if not self._own.depth:
-            self._own.__dict__.pop("value", None)
+            self._own.__dict__.pop("seen", None)
 
-    def kept(self, make: Callable[[], Value]) -> Value:
+    def kept(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """make(), within a moment the first time alone."""
         if not getattr(self._own, "depth", 0):
             return make()
-        if not hasattr(self._own, "value"):
-            self._own.value = make()
-        value: Value = self._own.value
-        return value
+        seen = self._own.__dict__.setdefault("seen", {})
+        if key not in seen:
+            now = time.monotonic()
+            since, value = self._last.get(key, (-math.inf, None))
+            if now - since > self._seconds:
+                value = make()
+                if len(self._last) >= self._most:
+                    self._last = {}
+                self._last[key] = (now, value)
+            seen[key] = value
+        return seen[key]

@@ -50,7 +50,7 @@ class Store:
         self._kept, self._masks = Cache(KEPT), Cache(KEPT_MASKS)
         self._headlines: dict[Hashable, dict[str, tuple[float, float, float]]] = {}
         self._lock = threading.RLock()
-        self.moment: Moment[tuple[list[RunEntry], str | None]] = Moment()
+        self.moment = Moment()
 
     def runs(self) -> list[RunEntry]:
         """The listing, broken runs with their reason; reread when a folder or manifest changed.
@@ -189,7 +189,7 @@ class Store:
         learned: what a run's manifest says of its data set. Where others are here by now, the digest is of those that
         it means: of the version that is kept, or, where it is not, one that names nothing.
         """
-        now = self.library.picture_set(dataset)
+        now = self.moment.kept(("pictures", dataset), lambda: self.library.picture_set(dataset))
         gone = learned is not None and bool(now.described) and not same_pictures(learned, now.described)
         return dataset, digest(learned) if learned is not None and gone else now.digest
 
@@ -227,7 +227,8 @@ class Store:
         return self.keep(key, lambda: self.library.about(dataset, noun, version))
 
     def _listing(self) -> tuple[list[RunEntry], str | None]:
-        return self.moment.kept(self._listed)
+        found: tuple[list[RunEntry], str | None] = self.moment.kept("runs", self._listed)
+        return found
 
     def _listed(self) -> tuple[list[RunEntry], str | None]:
         stamp = self.library.stamp()

@@ -71,27 +71,51 @@ def test_a_value_may_be_made_of_another():
 
 
 def test_within_a_moment_a_thread_looks_once():
-    moment, looked = Moment[int](), []
+    moment, looked = Moment(seconds=0), []
 
     def look() -> int:
         looked.append(1)
         return len(looked)
 
-    assert [moment.kept(look), moment.kept(look)] == [1, 2]
+    def within() -> None:
+        with moment:
+            moment.kept("a", look)
+
+    assert [moment.kept("a", look), moment.kept("a", look)] == [1, 2]
     with moment:
         with moment:
-            assert moment.kept(look) == 3
-        assert moment.kept(look) == 3
-        other = threading.Thread(target=lambda: moment.kept(look))
+            assert moment.kept("a", look) == 3
+        assert moment.kept("a", look) == 3
+        assert moment.kept("b", look) == 4
+        time.sleep(0.002)
+        other = threading.Thread(target=within)
         other.start()
         other.join()
-        assert moment.kept(look) == 3
-    assert moment.kept(look) == 5
+        assert moment.kept("a", look) == 3
+    assert moment.kept("a", look) == 6
 
 
-def test_a_moment_ends_with_an_error_too():
-    moment = Moment[int]()
-    moment.__enter__()
-    moment.kept(lambda: 1)
-    moment.__exit__(KeyError, KeyError(), None)
-    assert moment.kept(lambda: 2) == 2
+def test_of_moments_that_follow_one_another_soon_one_looks():
+    moment, looked = Moment(seconds=0.2, most=2), []
+
+    def seen(key: str) -> int:
+        with moment:
+            return moment.kept(key, lambda: looked.append(key) or len(looked))
+
+    assert [seen("a"), seen("a"), seen("b"), seen("a")] == [1, 1, 2, 1]
+    time.sleep(0.25)
+    assert seen("a") == 3
+    assert [seen("c"), seen("d"), seen("d")] == [4, 5, 5]
+    assert len(moment._last) <= 2
+
+
+def test_a_moment_that_fails_keeps_nothing_and_ends():
+    moment = Moment()
+
+    def fails() -> int:
+        raise KeyError
+
+    with moment, pytest.raises(KeyError):
+        moment.kept("a", fails)
+    with moment:
+        assert moment.kept("a", lambda: 2) == 2
