@@ -107,10 +107,13 @@ def write(folder: Path, times: int) -> Run:
     runs = folder / "runs"
     partial = writer.partial(runs, RUN)
     nouns = {noun: writer.write_noun(partial, noun, table, started=time.perf_counter()) for noun, table in made.items()}
-    results = source.manifest["results"]
+    results, counts = source.manifest["results"], {**source.manifest["dataset"]["counts"], "test": count * times}
+    about = folder / "datasets" / name / "dataset.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "counts": counts}))
     manifest = {
         **{key: value for key, value in source.manifest.items() if key not in ("weights", "nouns", "schema")},
         "run_id": RUN,
+        "dataset": {**source.manifest["dataset"], "counts": counts},
         "nouns": nouns,
         "weights": writer.write_weights(partial, source.weights()),
         "results": {

@@ -24,7 +24,7 @@ from ml.data import images
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
 INDEX_BYTES = 2 * 2**20  # of index.json or a data set's dataset.json
 PICTURES_BYTES = 4 * 2**30  # of a split's pictures, packed
-BATCH_ROWS = 2**12  # of a table that are checked at a time
+BATCH_CELLS = 4_000_000  # of a table that are looked at together, 4 to 8 bytes each
 # whatever a file from elsewhere makes its reader raise
 UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError, EOFError,
@@ -115,7 +115,8 @@ def _values(path: Path, declared: Table, classes: int, *, bare: bool = False) ->
     bare: whether predictions may be labels alone.
     """
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(BATCH_ROWS, use_threads=False):  # threads keep memory of their own
+        rows = max(1, BATCH_CELLS // max(1, file.metadata.num_columns))
+        for batch in file.iter_batches(rows, use_threads=False):  # threads keep memory of their own
             frame = batch.to_pandas(use_threads=False)
             declared.check(frame)
             for column in {"label", "predicted"} & set(frame.columns):

@@ -28,9 +28,13 @@ MB = 2**20
 MANIFEST = "manifest.json"
 NOUN_BYTES = 64 * MB
 GRAPH_BYTES = 480 * MB  # of an ONNX file, which holds the weights again
-CELLS = 40_000_000  # of a table in memory: rows × columns
-# on the disk; every other file: NOUN_BYTES. Predictions have a number of four bytes for each example and class.
-FILE_BYTES = {MANIFEST: 2 * MB, WEIGHTS: 480 * MB, "predictions.parquet": 5 * CELLS, "unlabelled.parquet": 5 * CELLS}
+CELLS = 40_000_000  # of a table in memory, rows × columns, whatever its file says; more only where the file has the
+CELLS_A_BYTE = 1.25  # bytes for them: numbers that were learned take about one of each, those that were made up less
+LARGE_BYTES = 1024 * MB  # of what has a row for each of many million examples
+# on the disk; every other file: NOUN_BYTES
+FILE_BYTES = {MANIFEST: 2 * MB, WEIGHTS: 480 * MB} | dict.fromkeys(
+    ("predictions.parquet", "unlabelled.parquet", "projection.parquet"), LARGE_BYTES
+)
 UNPACKED_BYTES = 512 * MB  # of an npz in memory
 GROUPS = 1_000  # of rows in a table
 TEXT_BYTES = 64  # of a text in a table: a split's or a metric's name
@@ -148,10 +152,10 @@ def document(path: Path, most: int | None = None) -> Any:
 
 def table(path: Path, declared: Table, most: Bounds | None = None) -> None:
     """most: what the run or data set can have, where that is known."""
-    regular(path)
+    size = regular(path).st_size
     described, columns = pq.read_metadata(path), pq.read_schema(path)
     rows, groups = described.num_rows, described.num_row_groups
-    limit = CELLS // max(described.num_columns, 1)
+    limit = max(CELLS, int(CELLS_A_BYTE * size)) // max(described.num_columns, 1)
     if most is not None:
         limit = min(limit, max(ROOMY, ROWS.get(declared.noun, lambda _: 0)(most)))
     if rows > limit:
@@ -159,7 +163,9 @@ def table(path: Path, declared: Table, most: Bounds | None = None) -> None:
     inside = [described.row_group(number) for number in range(min(groups, GROUPS))]
     if groups > GROUPS or sum(group.num_rows for group in inside) != rows:
         raise Mismatch(f"{path.name} would have {groups:,} parts or other rows than it says")
-    if any(group.total_byte_size < 0 for group in inside) or sum(g.total_byte_size for g in inside) > 4 * NOUN_BYTES:
+    if any(group.total_byte_size < 0 for group in inside) or sum(g.total_byte_size for g in inside) > max(
+        4 * NOUN_BYTES, 8 * size
+    ):
         raise Mismatch(f"{path.name} would be larger than a run's when unpacked")
     twice = {name for name in columns.names if columns.names.count(name) > 1} if len(columns) < ROOMY else {"a column"}
     if twice:

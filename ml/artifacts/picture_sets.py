@@ -138,7 +138,9 @@ class PictureSets:
         name, now = description["name"], self.picture_set(description["name"]).described
         left, counts = now.get("absent", 0), now.get("counts")
         if left and counts != description.get("counts"):
-            words = f"{quantity(left, 'picture')} of {name} {are(left)} not here, so that nothing is counted over them all."
+            words = (
+                f"{quantity(left, 'picture')} of {name} {are(left)} not here, so that nothing is counted over them all."
+            )
             raise Missing(words, self.way_to(name))
 
     def check_pictures(self, description: Mapping[str, Any]) -> None:

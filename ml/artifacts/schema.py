@@ -55,21 +55,24 @@ class Table:
             self._check_column(frame[name], fixed.get(name, "float") if stem is None else stems[stem])
         for stem in stems:
             count = sum(bool(re.fullmatch(rf"{stem}\d+", c)) for c in frame.columns)
-            if (not count and f"{stem}*" not in self.optional) or any(f"{stem}{i}" not in frame.columns for i in range(count)):
+            if (not count and f"{stem}*" not in self.optional) or any(
+                f"{stem}{i}" not in frame.columns for i in range(count)
+            ):
                 raise Mismatch(f"{self.noun}: {stem}0 … must be numbered without gaps")
 
     def _check_column(self, values: pd.Series, kind: str) -> None:
         name = values.name
-        if kind != "str" and _good_numbers(values.to_numpy(), kind):  # most columns: what pandas asks of each takes ten times as long
+        if kind != "str" and _good_numbers(values.to_numpy(), kind):  # what pandas asks of each takes ten times as long
             return
-        if values.isna().any() and name not in self.nullable and (name in self.columns or not self.others):
+        empty = bool(values.isna().any())
+        if empty and name not in self.nullable and (name in self.columns or not self.others):
             raise Mismatch(f"{self.noun}.{name} has empty values")
         if kind == "int" and not pd.api.types.is_integer_dtype(values):
             raise Mismatch(f"{self.noun}.{name} must be whole numbers, is {values.dtype}")
         if kind == "float":
             if not pd.api.types.is_float_dtype(values):
                 raise Mismatch(f"{self.noun}.{name} must be floating point, is {values.dtype}")
-            if not np.isfinite(values.dropna().to_numpy()).all():
+            if not np.isfinite((values.dropna() if empty else values).to_numpy()).all():
                 raise Mismatch(f"{self.noun}.{name} has infinite values")
         if kind == "str" and not (pd.api.types.is_string_dtype(values) or pd.api.types.is_object_dtype(values)):
             raise Mismatch(f"{self.noun}.{name} must be text, is {values.dtype}")
@@ -401,7 +404,11 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
             },
             minor=2,
         ),
-        Graph("onnx", "The network in float32: pixels in, logits and features out. Made with engines; no archive holds it.", 2),
+        Graph(
+            "onnx",
+            "The network in float32: pixels in, logits and features out. Made with engines; no archive holds it.",
+            2,
+        ),
         Graph("int8", "The same in int8, calibrated on reference pictures. Made with engines; no archive holds it.", 2),
         Table(
             "robustness",
