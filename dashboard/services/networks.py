@@ -108,7 +108,6 @@ class Network:
         if in_torch(self.run.manifest):
             return self.classifier
         torch_soon.load()
-        torch_soon.whole()
         with self._lock, memory.gc_paused():
             made: Differentiable = cast(Any, self.asked).differentiable
         return made

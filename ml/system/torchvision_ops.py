@@ -12,12 +12,9 @@ from pathlib import Path
 
 import torch
 
-from ml.system import torch_soon
-
 
 def declare() -> None:
     """Call before the first torchvision import: declares torchvision::nms and qnms where its own cannot load."""
-    torch_soon.whole()  # torchvision and timm compile
     if "torchvision" in sys.modules or _own_load():
         return
     for name in ("nms", "qnms"):
