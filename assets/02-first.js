@@ -69,11 +69,14 @@
     }
   }
 
+  function busy() {
+    const { stored, completed, ...waiting } = window.store.getState().callbacks;
+    return Object.values(waiting).flat();
+  }
   function stands() {
     const state = window.store && window.store.getState();
     if (!state || state.appLifecycle !== 'HYDRATED') return false;
-    const { stored, completed, ...busy } = state.callbacks;
-    const waiting = Object.values(busy).flat();
+    const waiting = busy();
     if (waiting.some(({ callback }) => callback && expected.has(callback.output))) return false;
     if ([...expected].some((one) => !given.has(one)) && waiting.length) return false;
     return [...shown.querySelectorAll('[data-chart]')].every((one) => {
@@ -92,7 +95,15 @@
     document.querySelectorAll('script[data-first],#first-layout').forEach((one) => one.remove());
     if (focused) focused.focus({ preventScroll: true });
     performance.mark('first-over');
-    (window.first || []).splice(0).forEach(replay);
+    again((window.first || []).splice(0));
+  }
+  /* one after the other, each once the page shows what came of the one before */
+  function again(kept) {
+    const one = kept.shift();
+    if (!one) return;
+    replay(one);
+    const next = () => { if (busy().length) setTimeout(next, 16); else again(kept); };
+    if (kept.length) setTimeout(next, 50);
   }
   const look = () => {
     if (stands() || performance.now() > LIMIT) over(); else setTimeout(look, 16);

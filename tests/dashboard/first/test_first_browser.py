@@ -15,7 +15,7 @@ SHIFTS = """window.shifts = []; new PerformanceObserver((list) => {
 # where what the reader looks at stands on the page: whatever has words of its own, pictures, charts
 PLACES = """(root) => [...document.querySelector(root).querySelectorAll(
     'h1,h2,p,button:not([data-x]),a:not(.skip),.stat,.tile .px,.dash-graph,select')]
-    .filter((one) => one.getClientRects().length && !one.closest('.selbar,.ff-nav,.drawer'))
+    .filter((one) => one.getClientRects().length && !one.closest('.selbar,.ff-nav,.drawer,details'))
     .map((one) => { const {x, y, width, height} = one.getBoundingClientRect();
         const words = one.matches('.dash-graph') ? '' : one.textContent.slice(0, 40);
         return {what: `${one.tagName} ${words}`, where: [x, y + scrollY, width, height]}; })"""
@@ -114,6 +114,7 @@ def test_a_button_and_a_choice_pressed_before_do_what_they_say(shipped, new_page
     page.wait_for_function(idle)
     expect(page.locator("#run-picker")).to_have_value("mlp")
     expect(page).to_have_url(re.compile("run=mlp"))
+    expect(page).to_have_url(re.compile("matrix=log"))
     expect(page.locator("#dashboard-about")).to_contain_text("mlp")
 
 
