@@ -55,6 +55,24 @@ WATCH = """
 })();
 """
 
+# Notes when scores, matrix and the first pictures of the gallery are in sight, whoever drew them, and two frames later.
+SEEN = """
+(() => {
+    const visible = (one) => one.getClientRects().length > 0 && getComputedStyle(one).visibility === 'visible';
+    const some = (selector) => [...document.querySelectorAll(selector)].filter(visible);
+    const arrived = ([tile]) => {
+        const url = tile && getComputedStyle(tile).backgroundImage.match(/url\\("(.*?)"\\)/)?.[1];
+        return Boolean(url) && performance.getEntriesByName(url).some((entry) => entry.responseEnd > 0);
+    };
+    const look = () => {
+        if (some('.scores .hero-n').length && some('.cm .hm, .cm [data-x]').length && arrived(some('.tile .px'))) {
+            requestAnimationFrame(() => requestAnimationFrame(() => { window.firstSeen = performance.now(); }));
+        } else requestAnimationFrame(look);
+    };
+    look();
+})();
+"""
+
 # What a chart shows, as JSON: typed arrays become lists, so that the static page needs nothing of Dash.
 FIGURE = """ids => ids.map(id => {
     const element = document.getElementById(id), gd = element.classList.contains('js-plotly-plot')
@@ -167,6 +185,17 @@ def load(browser: Browser, url: str, ids: list[str]) -> float:
     with fresh(browser) as page:
         page.goto(url, wait_until="commit")
         return until_drawn(page, ids)
+
+
+def first_screen(browser: Browser, url: str) -> float:
+    """Milliseconds until scores, matrix and the first pictures of the Dashboard are in sight, in a fresh context."""
+    with fresh(browser) as page:
+        page.add_init_script(SEEN)
+        page.goto(url, wait_until="commit")
+        page.wait_for_function("() => window.firstSeen")
+        seen = page.evaluate("window.firstSeen")
+        page.wait_for_function(IDLE)  # or the next page shares the processor with what is left of this one
+        return seen
 
 
 def figures_of(browser: Browser, url: str, ids: list[str]) -> list[dict[str, Any]]:
