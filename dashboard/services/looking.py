@@ -118,16 +118,16 @@ class Looking:
                 cwd=ROOT, env={**os.environ, "FASHION_HOME": str(self._home), "OMP_WAIT_POLICY": "PASSIVE"},
                 stdin=given, stdout=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
+        threading.Thread(target=process.wait, daemon=True).start()  # no zombie, though nobody asks again
         now = time.monotonic()
         self._looks[target] = look = _Look(process, now, now)
         return look
 
 
 def _let_go(process: subprocess.Popen) -> None:
-    """End it and what it started where they have not ended, and leave no zombie."""
+    """End it and what it started where they have not ended."""
     if process.poll() is None:
         kill(process)
-    threading.Thread(target=process.wait, daemon=True).start()
 
 
 def _read(target: Path) -> Looked | None:

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dashboard.services import looking
@@ -94,6 +95,17 @@ def test_what_was_understood_is_known_at_once_and_its_rows_are_kept(adding, tmp_
     for wrong in ("../x", key.upper(), key + "0"):
         assert adding.left_out(staged.id, wrong) is None
     assert adding.left_out("f" * 24, key) is None
+
+
+def test_a_look_that_nobody_asks_for_again_leaves_no_zombie(tmp_path):
+    looks = looking.Looking(tmp_path, "runs add")
+    looks.ask(tmp_path / "kind-what.json", ["runs", "--help"], {})
+    (number,) = (look.process.pid for look in looks._looks.values())
+    assert psutil.pid_exists(number)
+    limit = time.monotonic() + MANY
+    while psutil.pid_exists(number) and time.monotonic() < limit:  # a zombie exists
+        time.sleep(0.05)
+    assert not psutil.pid_exists(number)
 
 
 def test_what_is_no_job_is_refused_in_words(adding):
