@@ -223,6 +223,7 @@
         current.run = told.run;
         return { answer: told };
       }
+      current.run = ''; /* it may be gone: the next frame asks anew which */
       const after = 1000 * Number(answer.headers.get('Retry-After'));
       return { error: told.error, wait: after || BACK_MS[Math.min(current.trouble, BACK_MS.length - 1)] };
     } finally { clearTimeout(clock); }

@@ -58,12 +58,11 @@ class Link:
             answers, others = await asyncio.open_connection("127.0.0.1", self._target)
             ways = (self._pass(reader, others, "lost"), self._pass(answers, writer, "mute"))
             passing = [asyncio.ensure_future(way) for way in ways]
-            try:
+            with contextlib.suppress(asyncio.CancelledError):  # asyncio would write of it as of a mistake
                 await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in passing:
-                    way.cancel()
-                await asyncio.gather(*passing, return_exceptions=True)
+            for way in passing:
+                way.cancel()
+            await asyncio.gather(*passing, return_exceptions=True)
             if self.mode in ("torn", "gone"):
                 _reset(writer)
         except OSError:

@@ -94,7 +94,10 @@ def test_o3_a_link_to_redis_that_is_bad_harms_nobody(
     app = cluster.serving()
     workers = [cluster.start("ml", "work"), cluster.start("dashboard.observe")]
     until(lambda: page.banner() == "", 60, "all is well")
-    jobs, waits, sizes, fewest = [], [], [], link.open
+    # a worker opens its connections one after the other, eight of them; not until then is there a number to hold to
+    until(lambda: sum(" ready." in log.read_text() for log in cluster.home.glob("*.log")) == len(workers), promised(30),
+          "the workers are ready")  # fmt: skip
+    jobs, waits, sizes = [], [], []
 
     def one(name: str, seconds: float) -> None:
         """A tab that starts a training, follows it and looks around, for so long."""
