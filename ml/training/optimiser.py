@@ -13,7 +13,7 @@ from ml.training.config import TrainConfig
 from ml.training.layers import rates
 
 # Nothing here is compiled, and torch 2.13 loads its compiler only to keep it away from an optimiser, which costs each
-# process that trains two seconds. So steps are taken out of what does so, and what a method of all optimisers has the
+# process that trains 1.1 s. So steps are taken out of what does so, and what a method of all optimisers has the
 # compiler make of itself is itself.
 for _name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
     if _method := getattr(getattr(torch.optim.Optimizer, _name), "__wrapped__", None):
