@@ -4,9 +4,10 @@ Input `images`: uint8 [n, height, width, channels] for any n, pictures as they a
 order of channels are inside. Outputs `logits`: float32 [n, classes]; `features`: float32 [n, d], what the last layer
 reads. Batch normalisation is folded into the convolutions. The file carries its class names and needs no other file.
 
-What int8 is made with was chosen on validation, over the networks that ship (docs/engines.md): weights symmetric, one
-scale a channel; activations uint8, from the smallest to the largest value seen on training pictures; QuantizeLinear and
-DequantizeLinear around ordinary operators (QDQ), which every ONNX runtime understands.
+What int8 is made with was chosen on validation, over the networks that ship (docs/engines.md): weights symmetric, of
+seven bits, of photographs eight, one scale a channel; activations uint8, from the smallest to the largest value seen on
+training pictures; QuantizeLinear and DequantizeLinear around ordinary operators (QDQ), which every ONNX runtime
+understands.
 """
 
 import copy
@@ -36,6 +37,7 @@ CALIBRATION = 1_000  # training pictures that int8 is calibrated on
 CALIBRATION_BATCH = 100
 FRONT = ("Transpose", "Cast", "Mul", "Sub")  # from pixels to what the first layer reads
 LARGE = 96 * 96  # places of a map: few weights make it, and moving it in and out of eight bits costs what it gains
+PHOTOGRAPH = 85  # pixels of the shorter side from which pictures are photographs, as ml.explanation.scale has it
 DELICATE = ("LayerNormalization", "Softmax")  # lose much and gain little in int8
 POOLS = ("Flatten", "Reshape", "GlobalAveragePool", "ReduceMean", "Gather", "Identity")  # between body and features
 
@@ -125,8 +127,9 @@ def quantised(graph: bytes, images: AnyImages, seed: int = 0, **options: Any) ->
             "activation_type": QuantType.QUInt8,
             "weight_type": QuantType.QInt8,
             "per_channel": True,
-            # seven bits: processors without VNNI add two products in 16 bits, and eight could overflow there
-            "reduce_range": True,
+            # seven bits: processors without VNNI add two products in 16 bits, and eight could overflow there; of
+            # photographs the eighth bit is worth more than that (docs/engines.md)
+            "reduce_range": min(images.shape[1:3]) < PHOTOGRAPH,
             "nodes_to_exclude": _kept(onnx.load(prepared)),
         }
         quantize_static(prepared, small, _reader(images[drawn]), **{**settings, **options})

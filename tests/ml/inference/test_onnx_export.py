@@ -220,3 +220,7 @@ def test_convolutions_of_large_maps_stay_in_float32():
     makers = {node.output[0]: node.op_type for node in model.graph.node}
     eight = [makers.get(node.input[1]) == "DequantizeLinear" for node in model.graph.node if node.op_type == "Conv"]
     assert eight == [False, False, True, True, True, True]
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights = [value for value in tensors.values() if value.dtype == np.int8 and value.ndim == 4]
+    assert len(weights) == 4
+    assert all(np.abs(value.astype(int)).max() > 64 for value in weights), "of photographs all eight bits are used"
