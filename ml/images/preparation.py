@@ -33,7 +33,7 @@ WAYS = {
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's "L"
 CUT_OUT, CUT_OUT_QUICK = 128, 80  # pixels of the copy in which GrabCut looks for the thing
-WHOLE = 0.65  # of what lies on a plain ground, and of a sheet on it, both hold at least
+WHOLE = 0.8  # of what lies on a plain ground, and of a sheet on it, both hold at least
 # ImageMagick's -sharpen 1x1, which the authors name: twice the picture minus a Gaussian of deviation 1, in 3 × 3
 _GAUSS = np.exp(-0.5 * np.add.outer(np.arange(-1, 2) ** 2, np.arange(-1, 2) ** 2))
 SHARPEN = -_GAUSS
