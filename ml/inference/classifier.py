@@ -77,7 +77,8 @@ class Classifier:
         """The network as it was trained, whose layers can be looked at one by one. Raises Broken where it is gone."""
         if self._whole is None:
             assert self._again is not None
-            self._whole = _ready(self._again())
+            with torch.inference_mode(False):  # who looks first may want no gradients, who looks later does
+                self._whole = _ready(self._again())
         return self._whole
 
     def inputs(self, images: np.ndarray) -> Tensor:
