@@ -76,7 +76,7 @@ def not_a_number(folder):
 
 
 def sparse(folder):
-    os.truncate(folder / "predictions.parquet", 10**9)
+    os.truncate(folder / "predictions.parquet", 2 * 10**9)
 
 
 def replaced(name, make):
@@ -113,7 +113,7 @@ BROKEN = {
         "its manifest.json holds NaN, which is no finite number",
     ),
     "hollow": (hollow, "is not as large as its description says"),
-    "sparse": (sparse, "its predictions.parquet has 953.7 MiB, a run's has at most 191"),
+    "sparse": (sparse, "its predictions.parquet has 1,907.3 MiB, a run's has at most 1,024"),
     "surrogate": (
         lambda folder: (folder / "manifest.json").write_text('{"schema": "1.2", "a": "\\ud800"}'),
         "its manifest.json cannot be read",
