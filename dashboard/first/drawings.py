@@ -29,7 +29,11 @@ def cells(figure: Any) -> str:
             text, ink = texts.get((truth, guess), ("", ""))
             rules = f"background:{ground}" + (f";color:{ink}" if ink else "") + rings.get((i, j), "")
             place = f'data-x="{escape(str(guess))}" data-y="{escape(str(truth))}"'
-            parts.append(f'<button type="button" tabindex="-1" {place} style="{rules}">{escape(str(text))}</button>')
+            said = f"true {truth}, predicted {guess}: {text or 'none'}"
+            parts.append(
+                f'<button type="button" tabindex="-1" {place} style="{rules}" aria-label="{escape(said)}">'
+                f"{escape(str(text))}</button>"
+            )
     size = next((one["textfont"]["size"] for one in data if one["type"] == "scatter" and "textfont" in one), 0)
     grid = f"--n:{len(across)};--m:{len(down)};font-size:{size or 12}px"
     return f'<div class="first-cells" style="{grid}">{"".join(parts)}</div>'

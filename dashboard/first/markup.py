@@ -1,7 +1,8 @@
 """Components as HTML, as the browser will draw them: what stands in sight until Dash has drawn the page itself.
 
 A component here is what Dash sends of it: {"type", "namespace", "props"}. Ids are left out, since the page that takes
-over has them; what a callback fills later is drawn with what it holds so far.
+over has them, but for those of fields, which labels name, with a word before each; what a callback fills later is drawn
+with what it holds so far.
 """
 
 import re
@@ -14,13 +15,14 @@ from dashboard.first import drawings
 HTML = "dash_html_components"
 EMPTY = frozenset({"br", "hr", "img", "input", "source", "wbr"})
 NAMES = {"className": "class"}
-# a label's for and a control's name would reach into the page that takes over
+FIELDS = frozenset({"input", "select", "textarea"})
+FIRST = "first-"  # before the id of a field, so that the page that takes over has its own for itself
+# a control's name would reach into the page that takes over
 LEFT = frozenset(
     {
         "children",
         "id",
         "key",
-        "htmlFor",
         "name",
         "n_clicks",
         "n_clicks_timestamp",
@@ -58,10 +60,17 @@ def pieces(node: Any, slots: list) -> Iterator[str]:
 
 def element(tag: str, props: dict[str, Any], children: Any, slots: list) -> Iterator[str]:
     """One element and what is in it."""
-    yield f"<{tag}{''.join(attributes(props))}>"
+    known = named(props) if tag in FIELDS else ""
+    yield f"<{tag}{known}{''.join(attributes(props))}>"
     if tag not in EMPTY:
         yield from pieces(children, slots)
         yield f"</{tag}>"
+
+
+def named(props: dict[str, Any]) -> str:
+    """The id of a field as an attribute, '' without one."""
+    known = props.get("id")
+    return f' id="{FIRST}{escape(known)}"' if isinstance(known, str) else ""
 
 
 def attributes(props: dict[str, Any]) -> Iterator[str]:
@@ -70,6 +79,8 @@ def attributes(props: dict[str, Any]) -> Iterator[str]:
         if name in LEFT or value is None or value is False or (name in LINKS and SCRIPT.match(str(value))):
             continue
         text = style(value) if name == "style" else "" if value is True else str(value)
+        if name == "htmlFor":
+            name, text = "for", FIRST + text
         yield f' {NAMES.get(name, name.lower())}="{escape(text)}"'
 
 
@@ -117,7 +128,8 @@ def options(props: dict[str, Any]) -> Iterator[str]:
 def select(props: dict[str, Any]) -> Iterator[str]:
     """dbc.Select, and the picker of runs."""
     classes = " ".join(filter(None, (props.get("className"), "form-select")))
-    yield f'<select class="{escape(classes)}"{" disabled" if props.get("disabled") else ""}>'
+    said = "".join(attributes({name: value for name, value in props.items() if name.startswith("aria-")}))
+    yield f'<select{named(props)} class="{escape(classes)}"{said}{" disabled" if props.get("disabled") else ""}>'
     yield from options(props)
     yield "</select>"
 
@@ -132,8 +144,9 @@ def choices(kind: str) -> Callable[[dict[str, Any]], Iterator[str]]:
         for one in props.get("options") or []:
             on = one["value"] in value if isinstance(value, list) else one["value"] == value
             off = " disabled" if one.get("disabled") else ""
-            yield f'<div class="{line}"><input class="form-check-input" type="{kind}"{" checked" if on else ""}{off}>'
-            yield f'<label class="form-check-label">{escape(str(one["label"]))}</label></div>'
+            label, state = escape(str(one["label"])), f"{' checked' if on else ''}{off}"
+            yield f'<div class="{line}"><input class="form-check-input" type="{kind}" aria-label="{label}"{state}>'
+            yield f'<label class="form-check-label">{label}</label></div>'
         yield "</div>"
 
     return draw

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.accessibility import SERIOUS, violations
+
 pytestmark = pytest.mark.browser
 SCRIPTS = re.compile(r"/_dash-component-suites/|/assets/all\.js")
 SHIFTS = """window.shifts = []; new PerformanceObserver((list) => {
@@ -72,6 +74,14 @@ def test_the_page_takes_over_without_a_jump(shipped, new_page, idle, width):
     for old, new in zip(before, after, strict=True):
         assert old["where"] == pytest.approx(new["where"], abs=1), old["what"]
     assert page.evaluate("window.shifts.reduce((sum, [value]) => sum + value, 0)") == 0, page.evaluate("window.shifts")
+
+
+@pytest.mark.parametrize("path", ["/", "/insights", "/training"])
+def test_what_stands_first_has_names_for_everybody(shipped, new_page, path):
+    page = new_page()
+    held(page, shipped + path)
+    expect(page.locator("#app-first h1")).to_be_visible()
+    assert violations(page, SERIOUS) == []
 
 
 def test_nothing_is_asked_that_came_with_the_page(shipped, new_page, idle):

@@ -21,8 +21,20 @@ def test_html_is_written_as_the_browser_draws_it():
     box = html.Div([image, None, "1 < 2 & 3", 4], id="own", style=style, hidden=True, **{"data-x": "7"})
     assert drawn(box, field) == (
         '<div hidden="" style="--n:3;grid-area:1 / 2;width:40px;opacity:0.5;top:0" data-x="7">'
-        '<img alt="a &quot;b&quot; &lt;c&gt;" src="/a.png">1 &lt; 2 &amp; 34</div><label class="l">Text</label>'
+        '<img alt="a &quot;b&quot; &lt;c&gt;" src="/a.png">1 &lt; 2 &amp; 34</div>'
+        '<label class="l" for="first-there">Text</label>'
     )
+
+
+def test_a_field_has_its_name_and_no_id_of_the_page_that_takes_over():
+    import dash_bootstrap_components as dbc
+
+    choice = dbc.RadioItems([{"value": one, "label": one} for one in ("All", "Some")], "All", id="shown")
+    select = dbc.Select(id="order", options=[{"value": "a", "label": "a"}], value="a")
+    text = drawn(html.Label("Order", htmlFor="order"), select, choice)
+    assert text.startswith('<label for="first-order">Order</label><select id="first-order" class="form-select">')
+    assert 'type="radio" aria-label="All" checked>' in text
+    assert ' id="shown"' not in text
 
 
 def test_text_never_becomes_an_element():
