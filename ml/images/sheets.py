@@ -17,7 +17,8 @@ SHORT = 0.12  # of the longer side of the frame: a sheet's side that is no longe
 SLANT = 0.5  # cosine of the angle between neighbouring sides, which perspective bends
 EACH = 0.15
 INSIDE, OUTSIDE = 0.5, 0.85  # of a sheet's sides: how much has its colour just within, and another one just without
-SHOWN = (0.02, 0.9)  # of a sheet that is not its ground
+SHOWN = (0.02, 0.9)  # of a sheet that is not its ground, without a rim: the edges of a plain bag show nothing
+RIM = 0.08  # of the root of its area
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,9 @@ def _plane(small: np.ndarray, mask: np.ndarray, corners: np.ndarray) -> np.ndarr
     apart = np.zeros(mask.shape, np.float32)
     for channel in range(small.shape[2]):
         apart = np.maximum(apart, np.abs(small[:, :, channel] - terms @ plane[:, channel]))
-    shown = float((apart[shape > 0] > NEAR).mean())
+    rim = 2 * round(RIM * float(shape.sum()) ** 0.5) + 1
+    inside = cv2.erode(shape, np.ones((rim, rim), np.uint8), borderValue=1) > 0
+    shown = float((apart[inside] > NEAR).mean()) if inside.any() else 0.0
     if not SHOWN[0] <= shown <= SHOWN[1]:
         return None
     middle = corners.mean(axis=0)

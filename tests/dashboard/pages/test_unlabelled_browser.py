@@ -99,7 +99,7 @@ def test_every_page_opens_with_it(home, no_artifacts, no_worker, serving, page, 
     address = serving(create_app(no_artifacts, home=home))
     for path in PAGES:
         page.goto(f"{address}/{path}?run=first&split=unlabelled")
-        page.locator("h1").wait_for()
+        page.locator("#app-page h1").wait_for()
         page.wait_for_function(idle)
         words = page.locator("main, body").first.inner_text()
         for wrong in ("could not be drawn", "NaN", "undefined", "class -1", "Traceback"):
