@@ -146,7 +146,7 @@ def click(page: Page, n: int, counts: np.ndarray) -> float:
     """Milliseconds of one click on a cell of the diagonal, whose count and gallery must be exact."""
     took = web.click_cell(page, n)
     place = (n * 3) % len(counts)
-    said = int(page.locator("#selection-count").inner_text())
+    said = int(page.locator("#selection-count").inner_text().replace(",", ""))
     shown = page.locator("#dashboard-gallery-grid [data-sample]").count()
     expected = int(counts[place, place])
     if (said, shown) != (expected, min(48, expected)):

@@ -52,7 +52,7 @@ GALLERY = """() => {
     const count = document.getElementById('selection-count')?.textContent;
     if (!count || count === window.countBefore) return false;
     const tiles = document.querySelectorAll('#dashboard-gallery-grid [data-sample]');
-    if (tiles.length !== Math.min(48, Number(count))) return false;
+    if (tiles.length !== Math.min(48, Number(count.replaceAll(',', '')))) return false;
     const sheet = [...tiles].map(tile => [tile, ...tile.querySelectorAll('*')].map(
         one => getComputedStyle(one).backgroundImage).find(image => image.includes('/sprites/'))).find(Boolean);
     const url = sheet?.match(/url\\("(.*?)"\\)/)?.[1];

@@ -10,6 +10,7 @@ from tests.accessibility import SERIOUS, violations
 
 pytestmark = pytest.mark.browser
 SCRIPTS = re.compile(r"/_dash-component-suites/|/assets/all\.js")
+FOLD = 1_000  # pixels from the top, within which everything stands from the start
 SHIFTS = """window.shifts = []; new PerformanceObserver((list) => {
     const name = ({node}) => String(node && node.className);
     for (const one of list.getEntries()) window.shifts.push([one.value, ...one.sources.map(name)]);
@@ -69,7 +70,9 @@ def test_the_page_takes_over_without_a_jump(shipped, new_page, idle, width):
     assert page.locator("#app-first").count() == 0
     assert page.evaluate("scrollY") == top
     after = page.evaluate(PLACES, "#react-entry-point")
-    assert len(before) > 100
+    # further down, panels are drawn once they come near the window, which they may or may not have by now
+    before, after = ([one for one in seen if one["where"][1] < FOLD] for seen in (before, after))
+    assert len(before) > 20
     assert [one["what"] for one in before] == [one["what"] for one in after]
     for old, new in zip(before, after, strict=True):
         assert old["where"] == pytest.approx(new["where"], abs=1), old["what"]

@@ -78,7 +78,7 @@ def test_what_is_said_of_a_run_is_seen_everywhere(address, page, new_page, idle)
     fresh = new_page()
     fresh.goto(address)
     expect(fresh.locator("#run-picker")).to_have_value("second")
-    expect(fresh.locator(".head p")).to_contain_text("My <b>net</b> on")
+    expect(fresh.locator("#app-page .head p")).to_contain_text("My <b>net</b> on")
 
 
 @pytest.mark.allow_problems("409", "422")  # imports that are refused
