@@ -99,7 +99,7 @@
   /* names as dashboard/state/query.py writes them */
   const quoted = (name) => encodeURIComponent(name)
     .replace(/[!*'()]/g, (one) => '%' + one.charCodeAt(0).toString(16).toUpperCase())
-    .replace(/%(3A|3B|2C)/g, unescape);
+    .replace(/%(3A|3B|2C)/g, (one) => decodeURIComponent(one));
 
   /* where a click on a cell of the matrix leads: the chart says it for all its cells at once, for the address it was drawn of */
   function behind(truth, guess) {

@@ -25,7 +25,7 @@ VERSION = re.compile(r"[0-9a-f]{16}", re.ASCII)
 PATIENCE = 0.3  # s for folders that nobody has looked through; a page is to be there within two
 HEADLINES = 2_000  # runs whose scores of test are kept, a dozen numbers each
 KEPT = 48  # tables and arrays in memory, of all runs together
-KEPT_MASKS = 16  # masks and orders in memory; of a million examples, 1 MB a mask and 8 MB an order of them all
+KEPT_MASKS = 16  # rows, orders and masks in memory; of a million examples 4 MB all rows or their order, 1 MB a mask
 
 
 class Store:

@@ -12,7 +12,7 @@ from dashboard.services.explainer import photograph
 from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts.reader import Missing
 from ml.robustness.catalogue import ATTACKS, CORRUPTIONS, LADDER
-from ml.system import torch_soon
+from ml.system import torch_once
 
 if TYPE_CHECKING:
     from ml.inference.contract import Differentiable
@@ -56,7 +56,7 @@ class Attacker:
         """
         if name not in CORRUPTIONS:
             raise Missing(f"There is no corruption {name!r} here.")
-        torch_soon.load()
+        torch_once.load()
         from ml.robustness.corruptions import corrupt
 
         return corrupt(images, name, severity, ids=ids, seed=seed)

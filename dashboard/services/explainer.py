@@ -12,7 +12,7 @@ from dashboard.services.networks import Network, Networks, digest
 from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.explanation.scale import at_once, large, smoothed, to_unit
-from ml.system import torch_soon
+from ml.system import torch_once
 
 if TYPE_CHECKING:
     from ml.explanation.covering import Covered
@@ -102,7 +102,7 @@ class Explainer:
 
     def _several(self, network: Network, image: np.ndarray, targets: Sequence[int], method: str) -> np.ndarray:
         """float32 [k, h, w]: of k classes, by a method of SHARED."""
-        torch_soon.load()
+        torch_once.load()
         import torch
 
         from ml.explanation import integrated, occlusion
@@ -155,7 +155,7 @@ class Explainer:
             raise NoExplanation(kinds.lacks("gradients", kinds.kind_of(network.run.manifest)).rstrip("."))
         if _aside(network, method):
             return np.stack([self._covered(network, one).map(int(to)) for one, to in zip(images, targets, strict=True)])
-        torch_soon.load()
+        torch_once.load()
         import torch
 
         from ml.explanation.methods import EXPLANATIONS

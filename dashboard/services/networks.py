@@ -26,7 +26,7 @@ from ml.inference.engines import ENGINES, open_run
 from ml.inference.onnx import need
 from ml.stats.likeness import Likeness
 from ml.stats.ood import OodModel, Reference, usual
-from ml.system import memory, torch_soon
+from ml.system import memory, torch_once
 
 if TYPE_CHECKING:
     from ml.inference.classifier import Classifier
@@ -72,7 +72,7 @@ class Network:
 
     @cached_property
     def _classifier(self) -> "Classifier":
-        torch_soon.load()
+        torch_once.load()
         with memory.gc_paused():
             from ml.inference.classifier import Classifier
 
@@ -107,7 +107,7 @@ class Network:
         self.run.need("gradients")
         if in_torch(self.run.manifest):
             return self.classifier
-        torch_soon.load()
+        torch_once.load()
         with self._lock, memory.gc_paused():
             made: Differentiable = cast(Any, self.asked).differentiable
         return made

@@ -1,5 +1,6 @@
 """torch for a process that asks networks: imported once, whoever asks first, and on one thread."""
 
+import contextlib
 import sys
 import threading
 
@@ -12,9 +13,6 @@ def load() -> None:
     """Import torch if nobody has, for one thread: one picture gains nothing from two, and a fork after OpenMP has run
     would hang."""
     with _one:
-        if "torch" not in sys.modules:
-            with memory.gc_paused():
-                import torch
-        import torch
-
+        with contextlib.nullcontext() if "torch" in sys.modules else memory.gc_paused():
+            import torch
         torch.set_num_threads(1)
