@@ -318,6 +318,18 @@ def tabs(browser):
     context.close()
 
 
+def taken_over(page, go: Callable) -> Callable:
+    """go, and wait until the page has taken the place of the first screen: until then most of it is there twice."""
+
+    def gone(*where, **how):
+        answer = go(*where, **how)
+        if how.get("wait_until") != "commit":
+            page.wait_for_selector("html[data-first]", state="detached")
+        return answer
+
+    return gone
+
+
 @pytest.fixture
 def heard(request: pytest.FixtureRequest) -> Iterator[Callable]:
     """heard(page): console errors, uncaught exceptions, failed requests and answers of 400 and above fail the test.
@@ -334,6 +346,8 @@ def heard(request: pytest.FixtureRequest) -> Iterator[Callable]:
 
     def listen(page):
         page.set_default_timeout(WAIT)
+        if not request.node.get_closest_marker("first_screen"):
+            page.goto, page.reload = taken_over(page, page.goto), taken_over(page, page.reload)
         page.on("console", lambda message: hear(f"console: {message.text}") if message.type == "error" else None)
         page.on("pageerror", lambda error: hear(f"exception: {error}"))
         page.on("response", lambda answer: hear(f"{answer.status} {answer.url}") if answer.status >= 400 else None)

@@ -81,7 +81,10 @@ def test_pages_of_many_classes(address, paths, page, idle):
     field.fill("leaf curl 235")
     field.press("Enter")
     expect(page.locator(".chip").filter(has_text="leaf curl 235").first).to_be_visible()
+    expect(page).to_have_url(re.compile("true=leaf"))  # the chip is drawn ahead of the address
     page.go_back()
+    expect(page).not_to_have_url(re.compile("true=leaf"))
+    page.wait_for_function(idle)
     page.locator("#dashboard-confusion-top button").first.click()
     expect(page.locator(".tile").first).to_be_visible()
-    assert re.search(r"true=.+pred=", page.url)
+    expect(page).to_have_url(re.compile(r"true=.+pred="))

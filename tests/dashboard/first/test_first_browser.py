@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.accessibility import SERIOUS, violations
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.first_screen]
 SCRIPTS = re.compile(r"/_dash-component-suites/|/assets/all\.js")
 FOLD = 1_000  # pixels from the top, within which everything stands from the start
 SHIFTS = """window.shifts = []; new PerformanceObserver((list) => {

@@ -1,5 +1,7 @@
 """Feedback and monitoring as people see them: from an answer to the inbox, and to a chart."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -79,7 +81,7 @@ def test_from_an_answer_to_the_inbox_and_its_keys(home, live_server, page, idle,
     expect(page.locator("#feedback-finetune-start")).to_be_enabled()
     page.get_by_role("button", name="Accepted 1").click()
     expect(page.locator("[data-pick]")).to_have_count(1)
-    assert "state=accepted" in page.url
+    expect(page).to_have_url(re.compile("state=accepted"))
     page.get_by_role("button", name="Choose all here").click()
     page.get_by_role("button", name="Delete", exact=False).first.click()
     expect(page.locator("#feedback-inbox-grid")).to_contain_text("No feedback matches")

@@ -89,7 +89,7 @@ def test_a_run_is_deleted_brought_back_taken_out_and_in(address, page, idle, hom
     page.click("#training-run-delete")
     expect(page.locator("#training-runs-notice")).to_have_text("toy was deleted.")
     expect(rows(page)).to_have_count(1)
-    assert page.url == f"{address}/training"
+    expect(page).to_have_url(f"{address}/training")
     assert not (home / "runs" / "toy").exists()
     page.click("#training-runs-undo")
     expect(rows(page)).to_have_count(2)

@@ -101,6 +101,7 @@ def test_a_second_cell_is_held_against_the_first(shipped, page, idle, run):
             expect(page.locator("#dashboard-contrast-b-head")).to_contain_text("T-shirt/top")
             page.wait_for_function(idle)
     expect(page.locator("#dashboard-contrast")).to_be_hidden()  # the same cell again lets go of it
+    expect(page).not_to_have_url(re.compile("contrast="))
     page.go_back()
     expect(page.locator("#dashboard-contrast")).to_be_visible()
     page.wait_for_function(idle)
