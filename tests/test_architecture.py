@@ -67,7 +67,8 @@ def test_ml_never_looks_at_the_screen():
 TORCHLESS = (
     "ml.artifacts", "ml.data.feedback", "ml.data.images", "ml.images", "ml.inference.batch",
     "ml.inference.contract",
-    "ml.inference.engines", "ml.inference.imported", "ml.inference.onnx", "ml.inference.routing",
+    "ml.inference.engines", "ml.inference.imported", "ml.inference.onnx", "ml.inference.prediction_sets",
+    "ml.inference.routing",
     "ml.jobs.broker", "ml.jobs.queue",
     "ml.jobs.tables", "ml.people",
     "ml.publishing.run_archive",

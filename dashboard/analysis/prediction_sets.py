@@ -8,8 +8,8 @@ from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import LEVELS
-from ml.artifacts.reader import Missing
-from ml.stats import conformal
+from ml.artifacts.reader import Broken, Missing
+from ml.inference.prediction_sets import PredictionSets
 from ml.stats.calibration import scale_by_temperature
 
 NAMED = 12  # classes of a set that are all named
@@ -67,12 +67,18 @@ def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
 
     level: 0..1, one of those in the table. Raises Missing, also where the table has no such level, or Broken.
     """
-    frame = run.conformal()
-    rows = frame[np.isclose(frame["level"], level)] if len(frame) else frame
-    if not len(rows):
+    found = PredictionSets.of(run.conformal(), round(100 * level))
+    if found is None:
         raise Missing(f"{run.title} has no sets at {100 * level:g} %.", run.command("conformal"))
-    temperature, limit = float(rows["temperature"].iloc[0]), float(rows["most"].iloc[0])
-    return conformal.sets(scale_by_temperature(probabilities, temperature), limit)
+    return found.members(probabilities)
+
+
+def told(run: RunData, level: int) -> PredictionSets | None:
+    """What the API says of answers besides; None where the run has no such sets. level: one of LEVELS."""
+    try:
+        return PredictionSets.of(run.conformal(), level)
+    except (Missing, Broken):
+        return None
 
 
 def judged(run: RunData, probabilities: np.ndarray, selection: Selection) -> Verdict:

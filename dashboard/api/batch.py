@@ -1,5 +1,6 @@
 """POST /api/v1/batch: what many pictures show, one JSON line a file, as they are answered."""
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,16 +12,19 @@ from flask import Flask, Response
 from pydantic import Field, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
+from dashboard.analysis import prediction_sets
 from dashboard.api.openapi import FILE, Count, Error, Operation, Probability, Reply, ResponseModel
-from dashboard.api.predict import MB, AskedRun, Familiarity, Guess
+from dashboard.api.predict import MB, AskedRun, Familiarity, Guess, LabelSet
 from dashboard.api.requests import Choice, Flag, answer_get, checked, parts
 from dashboard.services.container import Services
 from dashboard.services.uploads import thumbnail
 from dashboard.web import rate_limits
 from dashboard.web.errors import RequestError, note
 from dashboard.web.security import BATCH_BYTES, BATCH_ROUTE
+from ml.artifacts.reader import Broken, Missing
 from ml.images.upload_archives import FILES, UNPACKED
 from ml.inference.batch import BatchAnswer
+from ml.inference.prediction_sets import PredictionSets
 from ml.inference.routing import AUTO
 
 WORDS = f"A batch may have {FILES:,} files, {BATCH_BYTES // MB} MB as sent and {UNPACKED // MB} MB unpacked."
@@ -39,6 +43,8 @@ class AnsweredFile(ResponseModel):
     label: str = Field(description="The most likely class.")
     confidence: Probability
     top: list[Guess] = Field(min_length=1)
+    calibrated: Probability | SkipJsonSchema[None] = None
+    set: LabelSet | SkipJsonSchema[None] = None
     familiarity: Familiarity | SkipJsonSchema[None] = None
     run: str = Field("", description="With run=auto: the run that answered this file.")
     why: str = Field("", description="With run=auto: why that one.")
@@ -135,7 +141,8 @@ def batch(services: Services, spend: Callable[[float], None]) -> Response:
         free()
         raise
     counted = _counted(services, run_id, classes, answers)
-    told = ((one.line(classes, top), one.image) for one in counted)
+    sets = prediction_sets.told(run, int(fields.level))
+    told = ((one.line(classes, top, sets), one.image) for one in counted)
     return _respond(_lines(run_id, told, fields.seen == "1", spend), free)
 
 
@@ -154,6 +161,14 @@ def _routed(
     spend: Callable[[float], None],
 ) -> Iterator[bytes]:
     """The lines where each picture's kind says which run answers."""
+
+    @functools.cache
+    def sets(run_id: str) -> PredictionSets | None:
+        try:
+            return prediction_sets.told(services.store.open(run_id), int(fields.level))
+        except (Missing, Broken):  # it went while it was asked
+            return None
+
     _, answers = services.router.answers(shown, sources, mode=fields.prepare, engine=fields.engine)
 
     def told() -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
@@ -161,7 +176,7 @@ def _routed(
             if one.routed is not None:
                 first = one.routed.first
                 services.monitor.saw(first.run_id, first.label, first.confidence, one.answer.seconds, one.answer.image)
-            yield one.line(top), one.answer.image
+            yield one.line(top, sets), one.answer.image
 
     return _lines(AUTO, told(), fields.seen == "1", spend)
 

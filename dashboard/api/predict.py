@@ -7,6 +7,7 @@ from flask import Flask, Response, jsonify
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
+from dashboard.analysis import prediction_sets
 from dashboard.api.openapi import FILE, Count, Milliseconds, Operation, Probability, Reply, ResponseModel
 from dashboard.api.requests import DEFAULT_TOP, Asked, Choice, ComputeRequest, Flag, answer_get, form
 from dashboard.figures.overlay import heatmap_overlay
@@ -65,6 +66,13 @@ class Familiarity(ResponseModel):
     unlike: bool = Field(description="Whether it is called unlike the training data: its label is then a guess.")
 
 
+class LabelSet(ResponseModel):
+    """Conformal prediction: the classes that it may be; left out where the run has no such sets."""
+
+    level: int = Field(description="Of 100 such sets, how many hold the truth.")
+    labels: list[str] = Field(description="Likeliest first; none where no class is likely enough.")
+
+
 class Judged(Named):
     familiarity: Familiarity | SkipJsonSchema[None] = None
 
@@ -78,6 +86,8 @@ class AskedRun(ResponseModel):
 
 
 class Answer(Judged):
+    calibrated: Probability | SkipJsonSchema[None] = None
+    set: LabelSet | SkipJsonSchema[None] = None
     why: str = Field("", description="With run=auto: why this run answers; left out where there was no choice.")
     asked: list[AskedRun] = Field(
         default=[],
@@ -151,6 +161,8 @@ def predict(services: Services) -> Answer:
     )
     services.monitor.saw(answer.run, answer.label, answer.confidence, answer.seconds, answer.prepared.image)
     known |= named(answer, top)
+    if (sets := prediction_sets.told(run, int(fields.level))) is not None:
+        known |= sets.json_value(answer.probabilities, run.classes)
     if fields.engine == "torch":
         known |= judged(services, answer)
     if fields.ticket == "0":

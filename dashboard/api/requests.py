@@ -26,6 +26,7 @@ from dashboard.records.rows import ReadOnly
 from dashboard.services.container import Services
 from dashboard.services.router import Router
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import LEVELS
 from dashboard.web.errors import RequestError
 from ml.images.preparation import MODES, Mode
 from ml.inference.engines import ENGINES
@@ -135,6 +136,11 @@ class Choice(ComputeRequest):
     ] = None
     prepare: Prepare = "auto"
     engine: Engine = "torch"
+    level: Annotated[
+        str,
+        OneOf(tuple(map(str, LEVELS))),
+        Field(description="Of 100 prediction sets, how many hold the truth; else the lowest."),
+    ] = str(LEVELS[0])
 
     @property
     def routed(self) -> bool:

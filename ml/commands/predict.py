@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """CSV or JSON lines on stdout, progress and a count on stderr; 1 where no file has an answer."""
     from ml import pipeline
     from ml.images import file_names, upload_archives, zip_names
-    from ml.inference import batch, familiarity, routing
+    from ml.inference import batch, familiarity, prediction_sets, routing
     from ml.inference.classifier import Classifier
     from ml.inference.engines import open_run
     from ml.inference.imported import ImportedClassifier
@@ -72,14 +72,15 @@ def run(options: argparse.Namespace) -> int:
         unlike=unlike,
     )
     refused = [batch.BatchAnswer(file_names.clean(file), problem=problem) for file, problem in problems]
-    lines = (one.line(network.classes, top) for one in itertools.chain(refused, answers))
+    sets = prediction_sets.of_run(chosen)
+    lines = (one.line(network.classes, top, sets) for one in itertools.chain(refused, answers))
     return _told(lines, options.json, by=chosen.run_id)
 
 
 def _routed(options: argparse.Namespace, library: Library, ids: list[str]) -> int:
     """The same, each picture asked of the run that knows its kind."""
     from ml.images import file_names, upload_archives, zip_names
-    from ml.inference import batch, routing
+    from ml.inference import batch, prediction_sets, routing
 
     candidates = [candidate(library, run_id, options.engine) for run_id in ids]
     classes = tuple(dict.fromkeys(name for one in candidates for name in one.classes))
@@ -96,7 +97,8 @@ def _routed(options: argparse.Namespace, library: Library, ids: list[str]) -> in
     )
     refused = (batch.BatchAnswer(file_names.clean(file), problem=why).line((), top) for file, why in problems)
     answers = routing.answers(items, candidates, mode=options.prepare)
-    lines = itertools.chain(refused, (one.line(top) for one in answers))
+    sets = {run_id: prediction_sets.of_run(library.open(run_id)) for run_id in ids}
+    lines = itertools.chain(refused, (one.line(top, sets.__getitem__) for one in answers))
     return _told(lines, options.json, by=" or ".join(ids), run=True)
 
 

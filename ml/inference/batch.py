@@ -15,6 +15,7 @@ from ml.images.fitting import manner
 from ml.images.form import Form
 from ml.images.preparation import PHOTOGRAPH_STEPS, Mode, prepare
 from ml.images.upload_archives import Item
+from ml.inference.prediction_sets import PredictionSets
 from ml.stats.ood import LIMIT
 
 IMAGES_PER_CALL = 16  # others who ask meanwhile wait less than for 32, and 16 cost half as much each
@@ -39,9 +40,11 @@ class BatchAnswer:
     percentile: float | None = None
     seconds: float = 0.0  # preparation, and the picture's part of the forward pass
 
-    def line(self, classes: Sequence[str], top: int = TOP_CLASSES) -> dict[str, Any]:
-        """The same for JSON: file, true (where the folder names a class), label, confidence, top, familiarity (where it
-        is known); or file and error."""
+    def line(
+        self, classes: Sequence[str], top: int = TOP_CLASSES, sets: PredictionSets | None = None
+    ) -> dict[str, Any]:
+        """The same for JSON: file, true (where the folder names a class), label, confidence, top, calibrated and set
+        (where the run has such), familiarity (where it is known); or file and error."""
         record: dict[str, Any] = {"file": self.name}
         if self.truth is not None:
             record["true"] = classes[self.truth]
@@ -50,6 +53,7 @@ class BatchAnswer:
         order = np.argsort(-self.probabilities, kind="stable")[:top]
         best = [{"label": classes[i], "probability": float(self.probabilities[i])} for i in order]
         record |= {"label": best[0]["label"], "confidence": best[0]["probability"], "top": best}
+        record |= sets.json_value(self.probabilities, classes) if sets else {}
         return record if self.percentile is None else {**record, "familiarity": familiarity(self.percentile)}
 
 

@@ -22,6 +22,7 @@ from ml.images.preparation import Mode, prepare
 from ml.images.sheets import on_sheet
 from ml.images.upload_archives import Item
 from ml.inference.batch import BatchAnswer, familiarity, read
+from ml.inference.prediction_sets import PredictionSets
 from ml.stats.likeness import Likeness
 from ml.stats.ood import LIMIT
 
@@ -207,13 +208,13 @@ class RoutedAnswer:
     answer: BatchAnswer
     routed: Routed | None
 
-    def line(self, top: int) -> dict[str, Any]:
-        """The same for JSON, with the run that answered, why, and what each run said."""
+    def line(self, top: int, sets: Callable[[str], PredictionSets | None]) -> dict[str, Any]:
+        """The same for JSON, with the run that answered, why, and what each run said. sets: of a run."""
         if self.routed is None:
             return self.answer.line((), top)
         first = self.routed.first
-        return {**self.answer.line(first.classes, min(top, len(first.classes))), "run": first.run_id,
-                **self.routed.json_value()}  # fmt: skip
+        line = self.answer.line(first.classes, min(top, len(first.classes)), sets(first.run_id))
+        return {**line, "run": first.run_id, **self.routed.json_value()}
 
 
 def answers(

@@ -49,6 +49,8 @@ def test_json_lines_are_the_recorded_answers(pictures, capsys):
         assert lines[name]["label"] == label
         assert lines[name]["confidence"] == pytest.approx(confidence, abs=1e-4)
         assert lines[name]["true"] == name.split("/")[0]
+        assert lines[name]["set"]["level"] == 90
+        assert 0 < lines[name]["calibrated"] <= 1
     assert "not a picture" in lines["mine/=notes.txt"]["error"]
     assert "8 answered by toy" in told.err
 

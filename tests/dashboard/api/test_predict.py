@@ -11,7 +11,11 @@ import pytest
 import requests
 from PIL import Image
 
+from dashboard.analysis import prediction_sets
+from dashboard.data.run import RunData
 from dashboard.data.store import Store
+from ml.artifacts.reader import Missing
+from ml.stats.calibration import scale_by_temperature
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def test_test_pictures_get_the_recorded_answer(client, run):
         answer = post(client, png(pictures.images[row]), top="4")
         assert answer.status_code == 200
         body = answer.get_json()
-        assert set(body) == {"run", "label", "confidence", "top", "familiarity", "ms"}
+        assert set(body) == {"run", "label", "confidence", "calibrated", "set", "top", "familiarity", "ms"}
         assert body["familiarity"]["unlike"] == (body["familiarity"]["percentile"] > 96)
         assert body["run"] == "toy"
         assert body["label"] == run.classes[recorded.predicted[row]]
@@ -52,6 +56,35 @@ def test_test_pictures_get_the_recorded_answer(client, run):
         for name, share in zip(run.classes, recorded.probabilities[row], strict=True):
             assert probabilities[name] == pytest.approx(float(share), abs=1e-4)
         assert body["ms"] >= 0
+
+
+def test_the_set_of_classes_is_what_the_table_says_and_what_the_studio_shows(client, run):
+    recorded, pictures, table = run.predictions("test"), run.pictures("test"), run.conformal()
+    named = dict.fromkeys((90, 99), 0)
+    for row in range(0, len(recorded.ids), 5):
+        for level in named:
+            body = post(client, png(pictures.images[row]), level=str(level)).get_json()
+            assert body["set"]["level"] == level
+            mine = prediction_sets.members(run, recorded.probabilities[row], level)
+            assert body["set"]["labels"] == [run.classes[i] for i in mine]
+            named[level] += len(mine)
+            scaled = scale_by_temperature(recorded.probabilities[row : row + 1], run.temperature())[0]
+            assert body["calibrated"] == pytest.approx(float(scaled.max()), abs=1e-4)
+            most = float(table.loc[np.isclose(table["level"], level / 100), "most"].iloc[0])
+            assert body["set"]["labels"] == [run.classes[i] for i in np.argsort(-scaled) if 1 - scaled[i] <= most]
+    assert named[90] < named[99], "a surer set has more classes"
+    wrong = post(client, png(pictures.images[0]), level="91")
+    assert (wrong.status_code, wrong.get_json()["error"]) == (400, "level must be one of 90, 95, 99.")
+
+
+def test_a_run_without_sets_answers_without(client, run, monkeypatch):
+    def gone(_):
+        raise Missing("There are none.")
+
+    monkeypatch.setattr(RunData, "conformal", gone)
+    body = post(client, png(run.pictures("test").images[0])).get_json()
+    assert "label" in body
+    assert not {"set", "calibrated"} & set(body)
 
 
 def test_top_and_run_and_prepare_are_taken(client, run):
@@ -254,6 +287,8 @@ def test_a_batch_of_files_and_a_zip_gets_the_recorded_answers(client, run):
         assert line["true"] == names[row]
         assert len(line["top"]) == 4
         assert line["seen"].startswith("data:image/png;base64,")
+        members = prediction_sets.members(run, recorded.probabilities[row], 90)
+        assert line["set"] == {"level": 90, "labels": [run.classes[i] for i in members]}
     assert "not a picture" in answers[40]["error"]
     counted = answers[41]["done"]
     assert {name: counted[name] for name in ("run", "files", "answered", "refused")} == {

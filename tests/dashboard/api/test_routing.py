@@ -84,11 +84,17 @@ def client(app):
 def test_lines_of_a_batch_name_their_run(both):
     client, store = both
     files = [(file_of(store.open(run_id).pictures("test").images[3]), f"{run_id}.png") for run_id in ("toy", "colour")]
-    answer = post(client, "/api/v1/batch", "files", [*files, (b"hello", "notes.txt")], run="auto")
+    answer = post(client, "/api/v1/batch", "files", [*files, (b"hello", "notes.txt")], run="auto", level="95")
     lines = [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
     assert [line.get("run") for line in lines] == ["toy", "colour", None, None]
     assert all(len(line["asked"]) == 2 and line["why"] for line in lines[:2])
     assert "error" in lines[2]
+    for line in lines[:2]:  # each has the sets of the run that answered
+        run = store.open(line["run"])
+        (best,) = {line["label"]} & set(run.classes)
+        assert line["set"]["level"] == 95
+        assert set(line["set"]["labels"]) <= set(run.classes)
+        assert line["set"]["labels"][:1] in ([best], [])
     done = lines[3]["done"]
     assert (done["run"], done["answered"], done["refused"]) == ("auto", 2, 1)
 
