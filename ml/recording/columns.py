@@ -1,7 +1,7 @@
 """What the columns of a table of predictions are for: told by their names and what is in them, or as a person says."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ EPOCHS = ("epoch", "epochs")
 PREDICTED = ("predicted", "predictedlabel", "predictedclass", "prediction", "predictions", "pred", "preds", "ypred",
              "yhat", "predlabel", "predclass", "predictedid", "predlabels", "argmax", "answer", "output")  # fmt: skip
 TRUTHS = ("true", "truth", "ytrue", "groundtruth", "truelabel", "trueclass", "target", "targets", "actual", "gt", "y",
-          "labeltrue")  # fmt: skip
+          "labeltrue", "labelids", "truelabels", "targetids")  # fmt: skip
 LABELS = ("label", "labels", "class", "classname", "labelname", "category", "classid", "labelid", "cls")
 CONFIDENCES = ("confidence", "conf", "score", "probability", "prob", "maxprob", "maxprobability", "certainty", "proba")
 VALUES = ("probabilities", "probability", "probs", "prob", "proba", "yprob", "yproba", "p", "scores", "softmax",
@@ -57,7 +57,7 @@ class Columns:
     that holds the numbers of all classes, by class id; single: of two classes the one that has a number for `positive`
     alone, which its name says or is assumed; top: (labels, numbers) columns of each place of a list; listed:
     the one column of lists; unknown: what value columns call classes that the data set has not; suggested: the same →
-    class."""
+    class; by_number: whether numbers of classes are by their number, which is assumed."""
 
     keys: list[tuple[str, str]] = field(default_factory=list)  # (role, column), the likelier first
     split: str = ""
@@ -77,6 +77,7 @@ class Columns:
     unused: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     suggested: dict[str, str] = field(default_factory=dict)
+    by_number: bool = False
     notes: list[str] = field(default_factory=list)
 
     def unnamed(self, table: Table, classes: Sequence[str]) -> dict[str, str]:
@@ -121,6 +122,7 @@ def understood(
         if name and name not in there:
             raise ValueError(f"{table.name} has no column {name!r} for --column {role}; it has {_some(there)}")
     found = Columns()
+    _yes_or_no(table, classes, names)
     texts = {name: array for name, array in table.columns.items() if array.dtype == object}
     _roles(found, table, texts, given)
     taken = {found.split, found.epoch, found.predicted, found.confidence, *(column for _, column in found.keys)}
@@ -149,12 +151,47 @@ def understood(
     found.unused = [name for name in found.unused if name not in used]
     said = found.values or found.block or found.top or found.listed or found.predicted or found.single
     if not (said or found.suggested):
+        if (words := _no_numbers(texts, classes, names)) is not None:
+            raise ValueError(f"{table.name}: {words}")
         raise ValueError(
             f"{table.name}: which columns are the predictions? One number for each class, a top list or a predicted "
             f"label is looked for, and there are {_some(there)}. Say --column predicted=NAME, or rename the columns of "
             f"numbers to p_0 to p_{len(classes) - 1} or to the names of the classes"
         )
     return found
+
+
+def _classes_among(there: Iterable[str], classes: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    """Columns that are called like classes, with or without a word before or behind."""
+    found = []
+    for name in there:
+        bodies = [name, *(match[2] for match in [VALUE.fullmatch(name)] if match)]
+        bodies += [match[1] for match in [BEHIND.fullmatch(name)] if match]
+        if any(normal(names.get(body, body)) in classes for body in bodies):
+            found.append(name)
+    return found
+
+
+def _yes_or_no(table: Table, classes: Sequence[str], names: Mapping[str, str]) -> None:
+    """Columns of classes that hold true and false become 1 and 0."""
+    texts = [name for name, array in table.columns.items() if array.dtype == object]
+    for name in _classes_among(texts, classes, names):
+        cells = [cell(one).casefold() for one in table.columns[name]]
+        if {*cells} <= {"true", "false"}:
+            table.columns[name] = np.array([float(one == "true") for one in cells])
+
+
+def _no_numbers(texts: Mapping[str, np.ndarray], classes: Sequence[str], names: Mapping[str, str]) -> str | None:
+    """Where columns are called like classes and hold something else than numbers."""
+    mine = _classes_among(texts, classes, names)
+    if not mine:
+        return None
+    filled = [one for one in map(cell, texts[mine[0]]) if one]
+    shown = f"text such as {filled[0][:40]!r}" if filled else "nothing"
+    return (
+        f"the columns {_some(mine, 5)} are called like classes and hold {shown}: numbers are wanted, written as 0.25, "
+        "0,25 or 25 %, without marks between thousands"
+    )
 
 
 def _some(names: Sequence[str], most: int = 12) -> str:
@@ -220,7 +257,7 @@ def _values(
                 f"{table.name} has {len(digits)} columns {digits[0][1]!r} to {digits[-1][1]!r}, and the data set "
                 f"{len(classes)} classes: one for each, numbered without gaps, is needed"
             )
-        found.values = dict(enumerate(name for _, name in digits))
+        found.values, found.by_number = dict(enumerate(name for _, name in digits)), True
         last = len(classes) - 1
         found.notes.append(
             f"columns {digits[0][1]!r} to {digits[-1][1]!r} are the classes by number, "
@@ -263,6 +300,7 @@ def _block(
         return
     if width != len(classes):
         raise ValueError(f"{table.name}: {block!r} has {width} numbers a row, and the data set {len(classes)} classes")
+    found.by_number = True
     found.notes.append(
         f"{block!r} has a number for each class by its number, {classes[0]!r} first and {classes[-1]!r} last"
     )

@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import pyarrow.parquet as pq
 
 from ml.data.importing.arrow_tables import class_names
 from ml.recording import numbers
+from ml.recording.shapes import rows_of
+from ml.recording.strangers import strange
 from ml.system.memory import TOO_LITTLE
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -60,12 +63,16 @@ def read(place: Path) -> Table:
         start = file.read(4096)
     if suffix in CODE or start[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
         raise ValueError(f"{name} may hold a pickle, which could run anything, and is never opened; {TAKEN}")
+    if (other := strange(name, place, start)) is not None:
+        raise ValueError(other)
     kind = SUFFIXES.get(suffix) or ("json" if start.lstrip(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[") else "")
     if kind in ("", "text", "json") and start[:4] == b"PAR1":
         kind = "parquet"
+    if start[:6] == b"ARROW1":
+        kind = "feather"
     if kind == "":
         raise ValueError(f"{name}: what this file is cannot be told from its name; {TAKEN}")
-    readers = {"text": _text, "json": _json, "parquet": _parquet, "npz": _npz, "npy": _npy}
+    readers = {"text": _text, "json": _json, "parquet": _parquet, "feather": _feather, "npz": _npz, "npy": _npy}
     try:
         table = readers[kind](place)
     except pa.ArrowMemoryError:
@@ -81,9 +88,10 @@ def read(place: Path) -> Table:
 
 def _text(place: Path) -> Table:
     encoding, notes = _encoding(place)
-    with place.open(encoding=encoding, newline="", errors="replace") as file:
+    with place.open(encoding=encoding, errors="replace") as file:
         lines = [line for _, line in zip(range(SAMPLE), file, strict=False)]
-    delimiter = max(DELIMITERS, key=lambda one: _cut(lines, one))
+    skipped, delimiter = _before(lines)
+    lines = lines[skipped:]
     rows = [row for row in csv.reader(io.StringIO("".join(lines)), delimiter=delimiter) if any(map(str.strip, row))]
     if len(rows) < 2:
         raise ValueError(f"{place.name} has no rows")
@@ -97,7 +105,7 @@ def _text(place: Path) -> Table:
     floats = {name: np.float64 for name, kind in kinds.items() if kind == "plain"}
     options: dict[str, Any] = {
         "sep": delimiter, "encoding": encoding, "encoding_errors": "replace", "header": 0, "names": head,
-        "keep_default_na": False, "index_col": False, "skip_blank_lines": True,
+        "keep_default_na": False, "index_col": False, "skip_blank_lines": True, "skiprows": skipped,
     }  # fmt: skip
     texts = {name: str for name in head if name not in floats}
     blank = {name: ["", "nan", "NaN", "NA", "null", "None"] for name in floats}
@@ -123,6 +131,25 @@ def _text(place: Path) -> Table:
     if "comma" in kinds.values():
         table.notes.append("decimal commas are read as such")
     return table
+
+
+def _before(lines: Sequence[str]) -> tuple[int, str]:
+    """How many lines come before the column names, and the delimiter: remarks, and the one by which a spreadsheet
+    tells its delimiter."""
+    skipped, delimiter = 0, ""
+    while skipped < len(lines):
+        line = lines[skipped].strip()
+        if match := re.fullmatch(r"sep=(.|\\t)", line, re.IGNORECASE):
+            delimiter = match[1].replace("\\t", "\t")
+        elif line.startswith("#"):
+            below = [one for one in lines[skipped:] if not one.startswith("#")]
+            mark = delimiter or max(DELIMITERS, key=lambda one: _cut(below, one))
+            if len(line.split(mark)) == _cut(below, mark)[1]:
+                break  # of the column names, the first of which begins with #
+        elif line:
+            break
+        skipped += 1
+    return skipped, delimiter or max(DELIMITERS, key=lambda one: _cut(lines[skipped:], one))
 
 
 def _encoding(place: Path) -> tuple[str, list[str]]:
@@ -187,11 +214,8 @@ def _json(place: Path) -> Table:
         raise ValueError(f"{place.name} is not UTF-8") from None
     notes: list[str] = []
     try:
-        whole = json.loads(text)
-        rows = whole if isinstance(whole, list) else next(
-            (one for one in whole.values() if isinstance(one, list) and one and isinstance(one[0], dict)), [whole]
-        )  # fmt: skip
-    except (ValueError, RecursionError, AttributeError):
+        rows = rows_of(json.loads(text))
+    except (ValueError, RecursionError):
         rows, broken = [], 0
         for line in text.splitlines():
             if line.strip():
@@ -254,9 +278,16 @@ def _is_number(value: Any) -> bool:
 
 def _parquet(place: Path) -> Table:
     with pq.ParquetFile(place) as file:
-        schema = file.schema_arrow
-        found = file.read()
-    table = Table(place.name, found.num_rows, {}, names=next(iter(class_names(schema).values()), []))
+        return _arrow(place.name, file.read(), file.schema_arrow)
+
+
+def _feather(place: Path) -> Table:
+    with pa.memory_map(str(place)) as mapped, pa.ipc.open_file(mapped) as file:
+        return _arrow(place.name, file.read_all(), file.schema)
+
+
+def _arrow(name_of: str, found: pa.Table, schema: pa.Schema) -> Table:
+    table = Table(name_of, found.num_rows, {}, names=next(iter(class_names(schema).values()), []))
     for number, name in enumerate(schema.names):
         column, kind = found.column(number), schema.field(number).type
         if pa.types.is_dictionary(kind):

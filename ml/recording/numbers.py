@@ -47,7 +47,7 @@ def kind_of(values: np.ndarray, wanted: str = "") -> Told:
         off = max(abs(least - 1), abs(most - 1))
         if off <= EVEN:
             return Told("probabilities")
-        if off <= ROUNDED:
+        if off <= ROUNDED + BEYOND:
             note = f"the probabilities add up to {least:.3f} to {most:.3f}: each row is divided by its sum"
             return Told("scores", (note,))
         raise ValueError(
@@ -60,6 +60,12 @@ def kind_of(values: np.ndarray, wanted: str = "") -> Told:
         total = np.exp(values.astype(np.float64)).sum(1)
         if np.abs(total - 1).max() <= EVEN:
             return Told("log-probabilities", ("the numbers are logarithms of probabilities",))
+        for base, words in ((2, "2"), (10, "10")):
+            if np.abs((base ** values.astype(np.float64)).sum(1) - 1).max() <= EVEN:
+                raise ValueError(
+                    f"the numbers are logarithms to the base of {words} of probabilities: write the probabilities, or "
+                    "natural logarithms"
+                )
     if low < -BEYOND:
         return Told(
             "logits", (f"the numbers are logits ({low:.3g} to {high:.3g}): softmax makes probabilities of them",)

@@ -13,7 +13,7 @@ from ml.evaluation import EVALUATIONS
 from ml.evaluation.context import EvaluationContext
 from ml.evaluation.given import Answers, GivenContext
 from ml.recording import epochs
-from ml.recording.reading import Understood, summary
+from ml.recording.reading import TOLD, Understood
 from ml.stats.calibration import cross_entropy
 from ml.system.processor import machine
 
@@ -135,3 +135,14 @@ def nouns_of(
             else:
                 empty.append(name)
     return entries, empty
+
+
+def summary(understood: Understood) -> dict[str, Any]:
+    """What a manifest says of it."""
+    return {
+        "matched": understood.matched,
+        "unmatched": understood.unmatched,
+        "left_out": {reason[:100]: [len(names), *names[:TOLD]] for reason, names in understood.left_out.items()},
+        "labels": [understood.labelled - understood.disagreeing, understood.labelled],
+        "notes": [note[:400] for note in understood.notes[:50]],
+    }

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ml.data.base import Dataset
 from ml.images.file_names import clean
 from ml.recording import columns, files, matching, numbers, rows
 from ml.recording.columns import Columns, Unclear
+from ml.recording.doubts import of_parts
 from ml.recording.files import Table
 from ml.recording.matching import SPLITS, Found, Pictures
 
@@ -159,6 +159,11 @@ def _joined(parts: list[_Read], dataset: Dataset, wishes: Wishes) -> Understood:
     kept = of_splits(epochs[last], dataset, notes)
     if not {"test", "validation"} & kept.keys():
         raise ValueError(f"all predictions are of training pictures of {dataset.name}, and none of test or validation")
+    numbered = any(one.columns.by_number for one in parts)
+    notes += of_parts(
+        {one: (kept[one].said, dataset[one].labels[kept[one].at]) for one in ("test", "validation") if one in kept},
+        dataset.classes, numbered=numbered,
+    )  # fmt: skip
     all_epochs = epochs if len(epochs) > 1 else {}
     judged = [split for split in ("test", "validation") if split in kept]
     lacking = tuple(
@@ -205,7 +210,10 @@ def _understood(
         splits = [SPLITS.index(default) if one == -1 else one for one in splits]
     matched, names = _matched(table, found, pictures, splits, dataset)
     epochs = _epochs(table, found, place, several)
-    labels = rows.class_ids(table, found.label, dataset.classes, wishes) if found.label else np.full(table.n, -1)
+    first = rows.first_number(table, found, dataset.classes, wishes)
+    labels = np.full(table.n, -1)
+    if found.label:
+        labels = rows.class_ids(table, found.label, dataset.classes, wishes, first)
     return _Read(table, found, answers, matched, epochs, names, labels)
 
 
@@ -241,7 +249,8 @@ def _matched(
 ) -> tuple[Found, list[str]]:
     """By the first column that finds most rows; by order where no column says which picture is meant."""
     best: tuple[Found, str, str] | None = None
-    for role, name in found.keys:
+    tried = [*found.keys, *((role, name) for _, name in found.keys for role in ("path", "digest", "id"))]
+    for role, name in dict.fromkeys(tried):  # what is called id may hold names of files
         matches = pictures.by(role, _texts(table, name), splits)
         if best is None or matches.share > best[0].share:
             best = (matches, role, name)
@@ -387,14 +396,3 @@ def of_splits(parts: dict[str, Part], dataset: Dataset, notes: list[str]) -> dic
         if len(kept[name].at) < n:
             notes.append(f"{name} is predicted in part, {len(kept[name].at):,} of {n:,}: numbers are of what is there")
     return kept
-
-
-def summary(understood: Understood) -> dict[str, Any]:
-    """What a manifest says of it."""
-    return {
-        "matched": understood.matched,
-        "unmatched": understood.unmatched,
-        "left_out": {reason[:100]: [len(names), *names[:TOLD]] for reason, names in understood.left_out.items()},
-        "labels": [understood.labelled - understood.disagreeing, understood.labelled],
-        "notes": [note[:400] for note in understood.notes[:50]],
-    }

@@ -76,6 +76,7 @@ def otherwise(name: str, meant: Mapping[str, str]) -> str:
 
 def answers(table: Table, found: Columns, classes: Sequence[str], wishes: Said) -> Answers:
     """Raises ValueError, in words."""
+    first = first_number(table, found, classes, wishes)
     if found.block:
         made = _numbers(table, table.blocks[found.block], wishes)
     elif found.values:
@@ -92,11 +93,11 @@ def answers(table: Table, found: Columns, classes: Sequence[str], wishes: Said) 
         nothing = np.full(table.n, np.nan)
         sure = [table.columns[name] if name else nothing for _, name in found.top]
         pairs = [[(texts[k][i], float(sure[k][i])) for k in range(len(texts)) if texts[k][i]] for i in range(table.n)]
-        made = _lists(pairs, classes, wishes)
+        made = _lists(pairs, classes, wishes, first)
     else:
-        made = _labels(table, found, classes, wishes)
+        made = _labels(table, found, classes, wishes, first)
     if found.predicted and made.known != "labels" and not (found.listed or found.top):
-        _compare(table, found, classes, wishes, made)
+        _compare(table, found, classes, wishes, made, first)
     if found.feature_block:
         made.features = table.blocks[found.feature_block]
     elif found.features:
@@ -147,8 +148,9 @@ def _single(table: Table, found: Columns, classes: Sequence[str], wishes: Said) 
 class _Names:
     """Class ids of what a file writes: names first, then numbers; what differs in form alone is remembered."""
 
-    def __init__(self, classes: Sequence[str], wishes: Said) -> None:
-        self._classes, self._wishes = classes, wishes
+    def __init__(self, classes: Sequence[str], wishes: Said, first: int = 0) -> None:
+        """first: the number of the first class."""
+        self._classes, self._wishes, self._first = classes, wishes, first
         self._ids = {normal(name): place for place, name in enumerate(classes)}
         alike: dict[str, list[int]] = {}
         for place, name in enumerate(classes):
@@ -161,9 +163,9 @@ class _Names:
         text = self._wishes.names.get(text, text)
         if text in self._ids:
             return self._ids[text]
-        if text.isdigit() and int(text) < len(self._classes):
+        if text.isdigit() and 0 <= int(text) - self._first < len(self._classes):
             self.numbers += 1
-            return int(text)
+            return int(text) - self._first
         place = self._alike.get(folded(text)) if text else None
         if place is not None and self._wishes.suggested:
             return place
@@ -172,19 +174,31 @@ class _Names:
         return -1
 
     def notes(self) -> list[str]:
-        last = len(self._classes) - 1
-        words = f"predicted numbers are class ids: 0 is {self._classes[0]!r}, {last} {self._classes[last]!r}"
+        last, first = len(self._classes) - 1, self._first
+        what = "class ids" if not first else "counted from 1"
+        words = f"predicted numbers are {what}: {first} is {self._classes[0]!r}, {last + first} {self._classes[last]!r}"
         return [words] if self.numbers else []
 
 
-def class_ids(table: Table, name: str, classes: Sequence[str], wishes: Said) -> np.ndarray:
+def first_number(table: Table, found: Columns, classes: Sequence[str], wishes: Said) -> int:
+    """1 where a file counts its classes from 1: all that it says are numbers, up to as many as there are classes, and
+    none is 0. Else 0."""
+    named = [name for name in (found.predicted, found.label, *(one for one, _ in found.top)) if name]
+    said = {cell(one) for name in named for one in table.columns[name]} - {""}
+    if not said or not all(one.isdigit() for one in said) or {*said} & ({*map(normal, classes)} | {*wishes.names}):
+        return 0
+    ids = {int(one) for one in said}
+    return int(0 not in ids and max(ids) == len(classes))
+
+
+def class_ids(table: Table, name: str, classes: Sequence[str], wishes: Said, first: int = 0) -> np.ndarray:
     """int [n], -1 for what is no class."""
-    names = _Names(classes, wishes)
+    names = _Names(classes, wishes, first)
     return np.array([names[cell(one)] for one in table.columns[name]], int)
 
 
-def _labels(table: Table, found: Columns, classes: Sequence[str], wishes: Said) -> Answers:
-    names = _Names(classes, wishes)
+def _labels(table: Table, found: Columns, classes: Sequence[str], wishes: Said, first: int) -> Answers:
+    names = _Names(classes, wishes, first)
     ids = np.array([names[cell(one)] for one in table.columns[found.predicted]], int)
     whole, said = ids >= 0, np.zeros((table.n, len(classes)))
     sure = np.ones(table.n)
@@ -200,9 +214,9 @@ def _labels(table: Table, found: Columns, classes: Sequence[str], wishes: Said) 
     return Answers(said, whole, known, NO_CLASS, notes=names.notes(), strange=names.strange)
 
 
-def _lists(lists: Sequence[Any], classes: Sequence[str], wishes: Said) -> Answers:
+def _lists(lists: Sequence[Any], classes: Sequence[str], wishes: Said, first: int = 0) -> Answers:
     """Of lists of the likeliest classes, with or without a number each."""
-    names = _Names(classes, wishes)
+    names = _Names(classes, wishes, first)
     said, whole = np.zeros((len(lists), len(classes))), np.zeros(len(lists), bool)
     bare, most = False, 0.0
     for i, given in enumerate(lists):
@@ -258,9 +272,9 @@ def _pairs(given: Any) -> list[tuple[str, float | None]]:
     return pairs
 
 
-def _compare(table: Table, found: Columns, classes: Sequence[str], wishes: Said, made: Answers) -> None:
+def _compare(table: Table, found: Columns, classes: Sequence[str], wishes: Said, made: Answers, first: int) -> None:
     """Say where the predicted label is not the likeliest class, and where several are."""
-    ids = class_ids(table, found.predicted, classes, wishes)
+    ids = class_ids(table, found.predicted, classes, wishes, first)
     there = np.flatnonzero((ids >= 0) & made.whole)
     top = made.said[there].max(1)
     own = made.said[there, ids[there]]
