@@ -50,7 +50,13 @@
     return one;
   }
 
-  const asked = (search) => ({ gallery: ahead(GALLERY, { 'url.search': search }), bar: ahead(COUNT, { 'url.search': search, 'url.pathname': window.location.pathname }) });
+  /* what of the page is drawn ahead: the bar wherever there is one, and the gallery of the Dashboard */
+  const listed = () => address.page() === '/' && Boolean(document.getElementById(GALLERY)) && shapes.has(GALLERY);
+  const counted = () => Boolean(document.getElementById(COUNT)) && shapes.has(COUNT);
+  const asked = (search) => ({
+    gallery: listed() ? ahead(GALLERY, { 'url.search': search }) : null,
+    bar: counted() ? ahead(COUNT, { 'url.search': search, 'url.pathname': window.location.pathname }) : null,
+  });
 
   /* the sheet of pictures comes while the pointer rests */
   function fetched(told) {
@@ -73,9 +79,9 @@
     if (count && typeof words === 'string') count.textContent = words;
   }
 
-  /* Whether another address shows other images in the gallery. */
+  /* Whether another address shows other images. */
   function narrows(search) {
-    if (address.page() !== '/' || !shapes.has(GALLERY) || !document.getElementById(GALLERY)) return false;
+    if (!listed() && (!counted() || address.page() === '/')) return false;
     const bare = (text) => {
       const query = new URLSearchParams(text);
       ASIDE.forEach((name) => query.delete(name));
@@ -84,15 +90,17 @@
     return bare(search) !== bare(window.location.search);
   }
 
-  /* Draws the gallery of an address before that is the address; resolves once it stands, or has not come soon enough. A later
-     press, another page and the browser's own buttons make an earlier answer worth nothing. */
+  /* Draws gallery and bar of an address before that is the address; resolves once the gallery stands, the bar where there is
+     none, or it has not come soon enough. A later press, another page and the browser's own buttons make an earlier answer
+     worth nothing. */
   function show(search) {
-    const mine = ++turn, grid = document.getElementById(GALLERY), { gallery, bar } = asked(search);
-    const still = () => mine === turn && grid.isConnected && address.page() === '/';
-    if (!gallery) return Promise.resolve();
-    if (bar) bar.told.then((told) => { if (still()) drawBar(told); });
-    const drawn = gallery.told.then((told) => { if (still()) draw(told); });
-    return Promise.race([drawn, new Promise((done) => setTimeout(done, LATE_MS))]);
+    const mine = ++turn, page = address.page(), { gallery, bar } = asked(search);
+    const place = document.getElementById(gallery ? GALLERY : COUNT);
+    const still = () => mine === turn && place && place.isConnected && address.page() === page;
+    [gallery, bar].forEach((part) => { if (part) part.wanted = true; });
+    const drawn = [[bar, drawBar], [gallery, draw]].map(([part, put]) => part && part.told.then((told) => { if (still()) put(told); }));
+    const last = drawn[1] || drawn[0];
+    return last ? Promise.race([last, new Promise((done) => setTimeout(done, LATE_MS))]) : Promise.resolve();
   }
   addEventListener('popstate', () => { turn += 1; });
 
@@ -129,7 +137,8 @@
     }
     const search = target && pointed(target);
     if (search === null || search === undefined || !narrows(search)) return;
-    asked(search).gallery.told.then(fetched);
+    const { gallery } = asked(search);
+    if (gallery) gallery.told.then(fetched);
   }
   function moved(e) {
     over = e.target;
@@ -140,7 +149,7 @@
   document.addEventListener('focusin', (e) => { if (e.target.matches('nav a[data-page]')) moved(e); });
   document.addEventListener('pointerout', (e) => { /* what it rested on is left: what has not come is not wanted any more */
     const left = e.target.closest && e.target.closest('[data-search][data-add],nav a[data-page],.nsewdrag');
-    if (left && !left.contains(e.relatedTarget)) [...answers].forEach(([name, one]) => { if (!one.ended && !e.buttons) drop(name); });
+    if (left && !left.contains(e.relatedTarget)) [...answers].forEach(([name, one]) => { if (!one.ended && !one.wanted && !e.buttons) drop(name); });
   }, { passive: true, capture: true });
   document.addEventListener('pointerdown', (e) => {
     if (e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;

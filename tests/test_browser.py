@@ -219,6 +219,7 @@ def test_a_lasso_on_the_map_becomes_the_selection(shipped, page, idle, run):
     page.mouse.up()
     chip = page.get_by_role("button", name="Remove lasso")
     expect(chip).to_be_visible(timeout=20_000)
+    expect(page).to_have_url(re.compile(r"lasso=map:"))  # a moment after the bar
     page.wait_for_function(idle)
     from dashboard.state.selection import Selection
 

@@ -14,7 +14,7 @@ from dashboard.figures import datamap as figure
 from dashboard.figures.labels import escaped
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
-from dashboard.pages.insights.map_2d import dotted, register_lasso
+from dashboard.pages.insights.map_2d import around, dotted, register_lasso
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.system.wording import quantity
@@ -81,8 +81,10 @@ def register(app: Dash, services: Services) -> None:
         recording = run.epochs(selection.split)
         rows = run.ordered(selection)
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
+        drawn = draw(run, recording, selection, mode)
+        drawn["layout"]["meta"] = around(search, selection, PLOT)
         return (
-            draw(run, recording, selection, mode),
+            drawn,
             legend(mode),
             forgotten(run, recording, selection),
             tiles.answers(run, selection, rows[:TILES_SHOWN]),

@@ -32,7 +32,7 @@ class Ids(StrEnum):
 
 OUTLINE = """(event) => {
     const none = dash_clientside.no_update;
-    if (!event) return none;
+    if (!event || dash_clientside.lasso.taken()) return none;  // what assets/lasso.js saw drawn is the address by now
     const {lassoPoints: lasso, range: box} = event;
     if (lasso && lasso.x) return lasso.x.map((x, i) => [x, lasso.y[i]]);
     if (box && box.x) return [[box.x[0], box.y[0]], [box.x[1], box.y[0]], [box.x[1], box.y[1]], [box.x[0], box.y[1]]];
@@ -107,6 +107,7 @@ def register(app: Dash, services: Services) -> None:
             mode=scene.mode,
             keep=scene.place,
         )
+        data["layout"]["meta"] = around(search, scene.selection, PLOT)
         return projection.patch(data) if change == "view" else data, scene.state
 
     register_lasso(app, Ids.GRAPH, Ids.OUTLINE, PLOT)
@@ -134,6 +135,14 @@ def register_lasso(app: Dash, chart: str, drawn: str, plot: str) -> None:
         if len(vertices) < 3:
             raise PreventUpdate
         return Selection.parse(search).with_(lasso=Lasso(plot, vertices)).query()
+
+
+def around(search: str | None, selection: Selection, plot: str) -> dict[str, Any]:
+    """What assets/lasso.js makes the address of an outline of, as soon as it is drawn.
+
+    of: the address that this holds for; lasso: that of an outline without vertices; most: vertices of one.
+    """
+    return {"of": search or "", "lasso": selection.with_(lasso=Lasso(plot, ())).query(), "most": MAX_VERTICES}
 
 
 def simplified(outline: Any) -> tuple[tuple[float, float], ...]:

@@ -208,6 +208,8 @@ def patch(data: dict[str, Any]) -> Patch:
             change["layout"][part] = layout.get(part, [])
         for part in ("selectionrevision", "newselection"):
             change["layout"][part] = layout[part]
+        if "meta" in layout:
+            change["layout"]["meta"] = layout["meta"]
     return change
 
 
