@@ -32,14 +32,16 @@ class TrainConfig(BaseModel):
         description="pictures of a step in memory at a time, their gradients added up; None for all",
     )
     learning_rate: float = Field(0.003, ge=1e-5, le=2.0, description="peak of the schedule")
-    optimiser: Literal["adamw", "sgd"] = Field("adamw", description="adamw, or sgd with Nesterov momentum")
-    momentum: float = Field(0.9, ge=0.0, le=0.99, description="of sgd; adamw's first beta")
+    optimiser: Literal["adamw", "sgd", "muon"] = Field(
+        "adamw", description="adamw, sgd with Nesterov momentum, or muon for kernels with adamw for the rest"
+    )
+    momentum: float = Field(0.9, ge=0.0, le=0.99, description="of sgd and muon; adamw's first beta")
     schedule: Literal["one_cycle", "cosine", "constant"] = Field(
         "one_cycle", description="one_cycle and cosine fall to nothing; one_cycle also lowers momentum while fast"
     )
     warmup: float = Field(0.25, ge=0.0, le=0.9, description="share of all steps in which the rate rises to its peak")
     weight_decay: float = Field(
-        0.01, ge=0.0, le=1.0, description="decoupled for adamw, L2 for sgd; on kernels and matrices only"
+        0.01, ge=0.0, le=1.0, description="decoupled for adamw and muon, L2 for sgd; on kernels and matrices only"
     )
     label_smoothing: float = Field(0.0, ge=0.0, le=0.5, description="share of the target spread over all classes")
     dropout: float | None = Field(None, ge=0.0, le=0.9, description="of every dropout layer; None for the model's own")

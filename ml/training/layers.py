@@ -4,10 +4,17 @@ Discriminative rates are those of Howard and Ruder 2018 (arXiv:1801.06146): what
 less change than what it learned about things.
 """
 
+import time
+
+import torch
 from torch import nn
 
+from ml.data.base import Statistics
 from ml.models.input_adapter import InputAdapter
+from ml.models.inputs import normalise
+from ml.models.patch_cnn import PatchCNN
 from ml.training.config import TrainConfig
+from ml.training.held import Held
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 STEP = 32  # pixels by which pictures grow
@@ -26,8 +33,23 @@ def layers_of(model: nn.Module) -> list[list[nn.Module]]:
     return [*found, [model.get_submodule("head")]]
 
 
+def prepare(model: nn.Module, images: Held, count: int, statistics: Statistics, config: TrainConfig) -> float:
+    """Seconds that it took to make the layer that is computed from the `count` training pictures, where the network has
+    one and it is not made yet. Raises ValueError as `hold`, which follows."""
+    began = time.perf_counter()
+    if isinstance(model, PatchCNN):
+        generator = torch.Generator().manual_seed(config.seed)
+        model.learn(count, lambda rows: normalise(images[rows.to(images.device)], *statistics), generator)
+    took = time.perf_counter() - began
+    hold(model, config)
+    return took
+
+
 def hold(model: nn.Module, config: TrainConfig) -> None:
-    """Weights of the first `frozen_layers` stand still. Raises ValueError where those are all of the body."""
+    """Weights of the first `frozen_layers` stand still, and those of a computed layer. Raises ValueError where the
+    former are more than the body has."""
+    if isinstance(model, PatchCNN):
+        model.computed.requires_grad_(False)
     if not config.frozen_layers:
         return
     layers = layers_of(model)

@@ -18,7 +18,7 @@ from ml.training.checkpoint import TrainingState
 from ml.training.config import TrainConfig
 from ml.training.frozen import Frozen
 from ml.training.held import held
-from ml.training.layers import hold, side_of, train_mode
+from ml.training.layers import prepare, side_of, train_mode
 from ml.training.meter import Epoch, Meter, Metrics
 from ml.training.validation import evaluate
 
@@ -62,7 +62,7 @@ def fit(
     on_batch = on_batch if team.leads else _nothing
     torch.manual_seed(config.seed + team.rank)  # dropout differs from share to share
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    hold(model, config)
+    prepared = prepare(model, images, len(labels), statistics, config)
     half = precision(config.precision, device) == "bfloat16"
     state = TrainingState.begin(model, config, total)
     if checkpoint is not None and checkpoint.exists():
@@ -71,7 +71,7 @@ def fit(
 
     frozen: Frozen | None = None
     for number in range(len(state.history) + 1, config.epochs + 1):
-        meter, begun = Meter(), (number - 1) * steps
+        meter, begun = Meter(prepared if number == 1 else 0.0), (number - 1) * steps
         if number > config.frozen_epochs:
             frozen = None
         elif frozen is None:

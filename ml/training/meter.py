@@ -32,11 +32,12 @@ class Metrics:
 
 
 class Meter:
-    """Counts one epoch; its clock begins at once and ends with `stop`."""
+    """Counts one epoch; its clock begins at once and ends with `stop`. prepared: seconds that count as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepared: float = 0.0) -> None:
         self.images, self.loss_sum, self.correct, self.seconds = 0, 0.0, 0, 0.0
-        self._began = self._looked = time.perf_counter()
+        self._looked = time.perf_counter()
+        self._began = self._looked - prepared
         self._seen = (0, 0.0, 0)  # images, loss sum and right answers at the last look
 
     def add(self, images: int, loss: float, correct: int) -> None:

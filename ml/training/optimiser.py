@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from ml.training.config import TrainConfig
 from ml.training.layers import rates
+from ml.training.muon import OTHERS, matrices, turn
 
 # Nothing here is compiled, and torch 2.13 loads its compiler only to keep it away from an optimiser, which costs each
 # process that trains 1.1 s. So steps are taken out of what does so, and what a method of all optimisers has the
@@ -32,17 +33,46 @@ class SGD(torch.optim.SGD):
     step: Any = torch.no_grad()(inspect.unwrap(torch.optim.SGD.step))
 
 
+class Muon(AdamW):
+    """Muon for groups that say `turned`, AdamW for the others."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        torch.optim.Optimizer.__setstate__(self, state)  # AdamW's own looks for its step count in every state
+
+    def _both(self) -> None:
+        groups = self.param_groups
+        self.param_groups = [group for group in groups if not group["turned"]]
+        try:
+            super().step()
+        finally:
+            self.param_groups = groups
+        for group in groups:
+            if group["turned"]:
+                turn(group, self.state)
+
+    step: Any = torch.no_grad()(_both)
+
+
 def optimiser_of(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW or Nesterov SGD. Weight decay is for kernels and matrices; offsets and normalisation go free."""
+    """AdamW, Nesterov SGD or Muon. Weight decay is for kernels and matrices; offsets and normalisation go free."""
     groups: list[dict[str, Any]] = []
+    turned = matrices(model) if config.optimiser == "muon" else set()
     for modules, share in rates(model, config):
         learning = [p for module in modules for p in module.parameters() if p.requires_grad]
+        rate = config.learning_rate * share
+        if turned and (params := [p for p in learning if id(p) in turned]):
+            groups.append({"params": params, "weight_decay": config.weight_decay, "lr": rate, "turned": True})
         for decay, params in (
-            (config.weight_decay, [p for p in learning if p.ndim > 1]),
+            (config.weight_decay, [p for p in learning if p.ndim > 1 and id(p) not in turned]),
             (0.0, [p for p in learning if p.ndim <= 1]),
         ):
             if params:
-                groups.append({"params": params, "weight_decay": decay, "lr": config.learning_rate * share})
+                groups.append({"params": params, "weight_decay": decay, "lr": rate})
+    if config.optimiser == "muon":
+        for group in groups:
+            if not group.setdefault("turned", False):
+                group["lr"] *= OTHERS
+        return Muon(groups, config.learning_rate, betas=(config.momentum, 0.999), fused=True)
     if config.optimiser == "adamw":
         return AdamW(groups, config.learning_rate, betas=(config.momentum, 0.999), fused=True)
     return SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)

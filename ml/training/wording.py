@@ -27,11 +27,12 @@ HELP = {
     "micro_batch": "Pictures of a step that are in memory at a time, for large ones: their gradients "
     "are accumulated over the batch. Empty: all of them.",
     "learning_rate": "How far a step goes at the peak. Too high and the loss explodes, too low and it crawls.",
-    "optimiser": "The rule of a step: AdamW forgives a badly chosen rate, SGD with Nesterov momentum can end better.",
+    "optimiser": "The rule of a step: AdamW forgives a badly chosen rate, SGD with Nesterov momentum can end better, "
+    "Muon learns most per picture and wants a rate about ten times AdamW's.",
     "momentum": "How much of the last steps goes on in this one (of AdamW, its first beta).",
     "schedule": "How the rate moves. One cycle and cosine fall to nothing at the end; one cycle also varies momentum.",
     "warmup": "The share of all steps in which the rate rises to its peak.",
-    "weight_decay": "Pulls weights towards zero against learning by heart. Decoupled with AdamW, L2 with SGD.",
+    "weight_decay": "Pulls weights towards zero against learning by heart. Decoupled with AdamW and Muon, L2 with SGD.",
     "label_smoothing": "The share of each target that is spread over all classes, so that the network stays less sure.",
     "dropout": "The share of features left out at random in each step. Empty keeps the model's own.",
     "batch_norm": "Switched off, layers that even out each batch are left out of models that have them.",
@@ -56,9 +57,9 @@ HELP = {
 """One sentence or two on what a choice does; a field that is missing here says what TrainConfig says of it."""
 
 WORDS = {
-    "adamw": "AdamW", "sgd": "SGD, Nesterov", "one_cycle": "One cycle", "cosine": "Cosine", "constant": "Constant",
-    "auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "flip": "Flip", "shift": "Shift",
-    "erase": "Erase", "crop": "Crop", "colour": "Colour",
+    "adamw": "AdamW", "sgd": "SGD, Nesterov", "muon": "Muon", "one_cycle": "One cycle", "cosine": "Cosine",
+    "constant": "Constant", "auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "flip": "Flip",
+    "shift": "Shift", "erase": "Erase", "crop": "Crop", "colour": "Colour",
 }  # fmt: skip
 """Choices as they read."""
 

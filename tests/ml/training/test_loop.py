@@ -57,10 +57,13 @@ def test_the_same_seed_gives_the_same_weights(data):
     assert same(*models)
 
 
-@pytest.mark.parametrize("name", ["compact_cnn", "fashion_cnn"])
-def test_resume_is_bit_for_bit(data, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("compact_cnn", {}), ("fashion_cnn", {}), ("patch_cnn", {"optimiser": "muon", "ema": 0.9, "learning_rate": 0.05})],
+)
+def test_resume_is_bit_for_bit(data, tmp_path, name, more):
     whole, broken, resumed = fresh(name), fresh(name), fresh(name)
-    options = config(model=name, augment=("flip",))
+    options = config(model=name, augment=("flip",), **more)
     unbroken = list(fit(whole, data, options))
     checkpoint = tmp_path / "checkpoint.pt"
 

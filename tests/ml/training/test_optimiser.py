@@ -60,7 +60,7 @@ STEP = """
 import sys, torch
 from ml.training.config import TrainConfig
 from ml.training.optimiser import optimiser_of
-for kind in ("adamw", "sgd"):
+for kind in ("adamw", "sgd", "muon"):
     net = torch.nn.Linear(2, 2)
     weights = optimiser_of(net, TrainConfig(optimiser=kind))
     weights.zero_grad()
