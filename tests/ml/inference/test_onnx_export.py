@@ -79,6 +79,7 @@ def test_onnx_says_what_torch_says(toy, graph, n):
     [
         ("small_resnet", {"channels": 3}),  # batch normalisation and shortcuts
         ("small_vit", {"height": 30, "width": 26}),  # attention, padding
+        ("patch_cnn", {"height": 18, "channels": 3}),  # maps flattened place by place, a dense layer's normalisation
         ("mlp", {"height": 9, "width": 7, "channels": 3, "classes": 2}),
     ],
 )
