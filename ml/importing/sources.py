@@ -73,7 +73,7 @@ def source_of(path: Path) -> Source:
         raise Unusable(f"{path.name} cannot be read: {error.strerror or error}") from None
     if not begin:
         raise Unusable(f"{path.name} is empty")
-    for read in (_zip, _pickle, _hdf5, _safetensors, _other, _text):
+    for read in (_zip, _paddle, _pickle, _hdf5, _safetensors, _other, _text):
         if (found := read(path, begin)) is not None:
             return found
     if path.suffix.lower() == ".onnx" or begin[0] in (0x08, 0x12, 0x1A, 0x22, 0x2A, 0x3A, 0x42):  # a protobuf's fields
@@ -135,6 +135,12 @@ SCIKIT = (
 )
 
 
+def _paddle(path: Path, begin: bytes) -> Source | None:
+    if path.suffix.lower() in (".pdparams", ".pdiparams", ".pdmodel", ".pdopt"):
+        raise _refuse(path, "a file of PaddlePaddle", PADDLE)
+    return None
+
+
 def _pickle(path: Path, begin: bytes) -> Source | None:
     """A state dict as torch wrote it before it wrote zips, or what nobody opens."""
     named = path.suffix.lower() in PICKLES
@@ -167,6 +173,11 @@ def _safetensors(path: Path, begin: bytes) -> Source | None:
     return Source("weights", path, uploaded=True) if fits else None
 
 
+BOOSTED = (
+    "write it as ONNX where it was made, "
+    "onnxmltools.convert_{}(model, initial_types=[('pixels', FloatTensorType([None, n]))])"
+)
+PADDLE = "paddle.onnx.export(network, 'net', input_spec=[…]) writes the ONNX, where the network was made"
 MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith(b"GGUF"), "a GGUF file of a language model", "a classifier of pictures is wanted"),
     (lambda b: b[:4] in (b"ggml", b"lmgg", b"tjgg"), "a GGML file of a language model", "a classifier is wanted"),
@@ -179,6 +190,10 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")),
      "compressed", "unpack it, and give what is within"),
     (lambda b: b[257:262] == b"ustar", "a tar archive", "unpack it, and give what is within"),
+    (lambda b: b.startswith(b"{L") and b"learner" in b,
+     "a model of XGBoost", BOOSTED.format("xgboost")),
+    (lambda b: b.startswith(b"CBM1"), "a model of CatBoost",
+     "model.save_model('net.onnx', format='onnx') writes its ONNX, where it was made"),
     (lambda b: b.startswith(b"7767517"), "a network of ncnn", EXPORT),
     (lambda b: b.startswith((b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")), "a program", "give the network itself"),
     (lambda b: b.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")), "a picture", "give the network"),
@@ -217,9 +232,15 @@ def _text(path: Path, begin: bytes) -> Source | None:
     if start.startswith(("{", "[")):
         if '"weight_map"' in text:
             raise _refuse(path, "an index of weights in several files", "give the folder that it lies in")
+        if text.lstrip("{ \r\n\t").startswith('"learner"'):
+            raise _refuse(path, "a model of XGBoost", BOOSTED.format("xgboost"))
+        if '"base_code"' in text and '"program"' in text:
+            raise _refuse(path, "a program of PaddlePaddle", PADDLE)
         raise _refuse(
             path, "JSON", "predictions are taken with --predictions; of a Hugging Face classifier give the folder"
         )
+    if start.startswith("tree\nversion="):
+        raise _refuse(path, "a model of LightGBM", BOOSTED.format("lightgbm"))
     if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl"):
         raise _refuse(path, "a table", "predictions are taken with --predictions")
     if path.suffix.lower() == ".ipynb" or path.suffix.lower() in (".yaml", ".yml", ".cfg"):

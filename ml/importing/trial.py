@@ -15,7 +15,7 @@ import numpy as np
 
 from ml.artifacts.reader import Broken, Missing
 from ml.importing import apart, inside, plain, refusals, understanding
-from ml.importing.graph import Read, Unusable, read
+from ml.importing.graph import Read, Unusable, nodes, read
 from ml.importing.understanding import Asked, Wishes
 from ml.inference.imported import NOWHERE, Interface, ask, session_of
 
@@ -24,6 +24,7 @@ MEMORY, SHARE = 4 * 2**30, 8  # of address space, and as many times the file's s
 PICTURES, TWICE = 32, 16  # that its gradients are held against; that it is asked about several times over
 APART = 1e-4  # by which answers about one picture may differ: what another order of sums makes
 NETWORK = "network.onnx"
+SCALES = (b"DynamicQuantizeLinear", b"DynamicQuantizeMatMul")  # operators that look at all pictures at once
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def _examined(
         session, content = session_of(changed.content), changed.content
         before += changed.notes
         first = _first(session, pictures, wishes, found.said)
+    _alone(first[0], content)
     how, chosen, lines = _understood(session, first, found.names, classes, pictures, wishes)
     looked = inside.looked(content, how, pictures)
     target.write_bytes(looked.content)
@@ -124,6 +126,21 @@ def _examined(
         "interface": looked.how.model_dump(mode="json"), "lines": lines, "parameters": found.parameters,
         "data": [*found.data], "outputs": [*first[1]],
     }  # fmt: skip
+
+
+def _alone(way: Asked, content: bytes) -> None:
+    """One picture at a time, where a network scales its numbers by the largest of all that it is asked about at once,
+    as onnxruntime's quantize_dynamic makes it: it would say of each what hangs on the others."""
+    if way.fields["batch"] or not any(word in content for word in SCALES):
+        return
+    import onnx
+
+    if any(node.op_type.encode() in SCALES for node in nodes(onnx.load_model_from_string(content))):
+        way.fields["batch"] = 1
+        way.notes.append(
+            "it scales its numbers by the largest among the pictures of one asking (DynamicQuantizeLinear): it is "
+            "asked about one at a time"
+        )
 
 
 def understood(

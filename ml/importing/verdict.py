@@ -22,6 +22,7 @@ SURE = 0.01  # of a difference that chance makes, all ways that were looked at t
 APART = 0.05  # the same, where two rows are told apart
 STRONG, TIMES = 0.85, 4  # what an advised way must be right about: this share, or so many times chance
 GAIN = 0.5  # of an answer by chance, by which it must be right more often
+FEW, SURER = 3, 0.9  # up to so many classes an advised way must be right about more: this share, lower bound
 DECIDED = 0.6  # of the loss of guessing, beneath which an advised way must be: what has hardly learned decides nothing
 TOGETHER = 2  # mistakes at once that are advised against, besides what its numbers are
 HONEST = 0.05  # by which a network may be surer than it is right, and still be thought to be asked as it should
@@ -187,19 +188,40 @@ def _advised(rows: list[Row], told: list[str], first: Row, labels: np.ndarray, l
     if first in alike:
         return None
     share = float(np.bincount(labels, minlength=classes).max()) / len(labels)
-    floor = max(min(STRONG, TIMES / classes), share + (1 - share) / TIMES)
+    floor = max(min(STRONG, TIMES / classes), share + (1 - share) / TIMES, SURER if classes <= FEW else 0.0)
+    moved = float(wilson(_best_cut(first, labels), len(labels))[1]) if classes == 2 else 0.0
     readings = [row.scored.sure for row in rows if row.way is first.way and type(row.scored) is type(first.scored)]
     honest = max(readings) - first.scored.right <= HONEST and wilson(first.correct, len(labels))[0] > share
     for row in sorted(alike, key=lambda row: row.much):
         low = float(wilson(row.correct, len(labels))[0])
         reread = row.way is first.way and not isinstance(row.scored, Ordered)
-        better = reread or (not honest and row.scored.right - first.scored.right >= GAIN / classes)
+        better = reread or (
+            not honest and row.scored.right - first.scored.right >= GAIN / classes and (low > moved or _turned(row))
+        )
         decided = reread or row.loss <= DECIDED * math.log(classes)
         together = sum(one.factor != "numbers" for one in row.changes)
         good = better and row.loss < first.loss and row.believable and low >= floor and together <= TOGETHER and decided
         if good and apart(row, first, labels, looks, SURE):
             return row
     return None
+
+
+def _turned(row: Row) -> bool:
+    """Whether all it changes is the order of the classes, of which no cut is right."""
+    return all(one.factor == "classes" for one in row.changes)
+
+
+def _best_cut(row: Row, labels: np.ndarray) -> int:
+    """Of two classes: how many pictures are right where the network's own numbers are cut at the best place instead of
+    at a half. One that learned too little tells classes apart and has its cut elsewhere, and whatever moves its numbers
+    may put that right by luck."""
+    sure = np.exp(-row.scored.losses)
+    second = np.where(labels == 1, sure, 1 - sure)
+    order = np.argsort(second, kind="stable")
+    ones = np.concatenate([[0], np.cumsum(labels[order] == 1)])  # below a cut behind the first i
+    zeros = np.arange(len(labels) + 1) - ones
+    ends = np.concatenate([[True], np.diff(second[order]) > 0, [True]])  # equal numbers lie on one side
+    return int((zeros + ones[-1] - ones)[ends].max())
 
 
 def _more(row: Row, before: list[Row]) -> bool:

@@ -261,6 +261,23 @@ def test_a_file_made_for_one_machine_or_one_picture_is_refused(net, tmp_path):
         asked(exported(single, (pixels[0],), tmp_path / "one.onnx", dynamo=True), images)
 
 
+def test_scales_that_hang_on_all_pictures_of_one_asking_are_found_and_pictures_asked_one_by_one(net, tmp_path):
+    from onnxruntime.quantization import quantize_dynamic
+
+    model, images, pixels, expected = net
+    exported(model, (pixels[:2],), tmp_path / "net.onnx", dynamo=False, **FREE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quantize_dynamic(str(tmp_path / "net.onnx"), str(tmp_path / "int8.onnx"))
+    session = onnxruntime.InferenceSession(tmp_path / "int8.onnx")
+    alone = np.concatenate([session.run(None, {"x": pixels[i : i + 1].numpy()})[0] for i in range(len(pixels))])
+    assert np.abs(session.run(None, {"x": pixels.numpy()})[0] - alone).max() > 1e-3
+    said, lines = asked(tmp_path / "int8.onnx", images)
+    assert "is asked about one at a time" in lines
+    np.testing.assert_allclose(said, torch.tensor(alone).softmax(1).numpy(), atol=1e-6)
+    assert (said.argmax(1) == expected.argmax(1)).mean() > 0.9
+
+
 def test_int8_probabilities_that_do_not_add_up_are_divided_by_their_sum(net, tmp_path):
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
 

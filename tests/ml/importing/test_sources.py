@@ -147,6 +147,12 @@ REFUSED = {
     "flax.msgpack": (b"\x81\xa6params", "weights of Flax"),
     "a.so": (b"\x7fELF\x02", "a program"),
     "a.param": (b"7767517\n", "a network of ncnn"),
+    "a.ubj": (b"{L\0\0\0\0\0\0\0\x07learner{L", "a model of XGBoost: write it as ONNX"),
+    "boosted.json": (b'{"learner":{"attributes":{}}}', "onnxmltools.convert_xgboost(model"),
+    "boosted.txt": (b"tree\nversion=v4\nnum_class=3\n", "a model of LightGBM: write it as ONNX"),
+    "a.cbm": (b"CBM1\xfc\x85", "a model of CatBoost: model.save_model('net.onnx', format='onnx')"),
+    "a.pdparams": (pickle.dumps({"w": np.zeros(2)}), "a file of PaddlePaddle: paddle.onnx.export"),
+    "program.json": (b'{"base_code":{"magic":"pir"},"program":{}}', "a program of PaddlePaddle"),
     "noise": (bytes([200, 3, 7, 0, 255] * 9), "is no file of a network that is known here"),
 }
 
