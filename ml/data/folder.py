@@ -205,15 +205,19 @@ def _learnable(found: Found, made: Made, shown: str) -> tuple[tuple[str, ...], M
     out = {}
     for label, name in enumerate(found.classes):
         if not counts[label]:
-            lost = [f"{file}: {reason}" for file, reason in found.left_out.of_class(name)]
-            out[label] = f"class {name!r} has no readable picture{f': {some(lost)}' if lost else ''}"
+            lost = found.left_out.of_class(name)
+            why = some(list(dict.fromkeys(reason for _, reason in lost)))
+            told = f" ({some([file for file, _ in lost])}: {why})" if lost else ""
+            out[label] = f"class {name!r} has no readable picture{told}"
         elif label not in in_train:
             out[label] = f"class {name!r} has no picture in train, so that nothing can learn it"
     if not out:
         return found.classes, made, found.notes
     kept = [label for label in range(len(found.classes)) if label not in out]
     if len(kept) < 2:
-        raise ValueError(f"{shown}: fewer than two classes can be learned: {some([*out.values()])}")
+        words = [*out.values()]
+        more = f"; {len(words) - 1:,} more have none" if len(words) > 1 else ""
+        raise ValueError(f"{shown}: fewer than two classes can be learned: {words[0]}{more}")
     ids: dict[int | None, int | None] = {None: None, **{label: i for i, label in enumerate(kept)}}
     for file in made.files:
         if file.label in out:

@@ -13,6 +13,7 @@ from ml.data.base import UNLABELLED
 from ml.data.importing import (
     archives,
     arrays,
+    boxes,
     class_folders,
     exports,
     hugging_face,
@@ -84,7 +85,7 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     lone, order = source.kind == "file", choices.order
     pictures = any(looks_like_a_picture(entry.name) for entry in source.entries)
     tars = [(shown, source)] if source.kind == "tar" else webdataset.shards(source, scratch, stack)
-    found = webdataset.look(tars, source, shown, source.kind != "tar", order)
+    found: Found | None = webdataset.look(tars, source, shown, source.kind != "tar", order)
     if not found and not pictures:
         found = arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
     found = found or exports.look(source, lone, shown, scratch, order)
@@ -93,8 +94,13 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     if found:
         return found
     try:
-        return _folders_or_tables(source, shown, choices, stack, scratch)
+        found = _folders_or_tables(source, shown, choices, stack, scratch)
+        if choices.columns or not all(map(class_folders.split_of, found.classes)):
+            return found
+        return boxes.look(source, lone, shown, scratch, order) or found  # folders of splits alone are no classes
     except ValueError:
+        if not choices.columns and (drawn := boxes.look(source, lone, shown, scratch, order)):
+            return drawn
         found = arrays.look(source, lone, shown, scratch, order, last=not pictures, turned=choices.turned)
         found = found or (webdataset.look(tars, source, shown, True, order) if tars else None)
         if not found:
@@ -140,6 +146,10 @@ def _unknown(shown: str, read: tables.Tables) -> str:
     why = [reason for _, reason in read.left_out.files]
     if own := class_folders.unread([shown]):
         return own.removeprefix(". ")
+    if shown.casefold().endswith((".7z", ".rar", ".zst", ".lz4")):
+        return f"{shown} is an archive of a kind that is not read: unpack it and give the folder, or make a zip of it"
+    if looks_like_a_picture(shown):
+        return f"{shown} is one picture: give the folder of folders called like classes that it lies in"
     return (
         f"{shown} is neither a folder nor a zip or tar of pictures, nor a table or a file of arrays that holds some"
         f"{f': {why[0]}' if why else ''}. What is read: docs/datasets.md"

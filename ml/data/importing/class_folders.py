@@ -37,6 +37,8 @@ NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's rec
             ".mat": "MATLAB's files without pictures",
             ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files", ".h5": "HDF5 files",
             ".hdf5": "HDF5 files"}  # fmt: skip
+FOLD = re.compile(r"(?:k?folds?|parts?|chunks?|shards?|batch(?:es)?|cv)[\W_]*\d+", re.IGNORECASE)
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".7z", ".rar")
 NOT_IN_A_CLASS = "it lies in no folder of a class"
 NO_PICTURES = "its folder holds no pictures, while others do"
 BESIDE = "it lies beside the folders of the splits"
@@ -64,7 +66,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     """
     left_out = LeftOut()
     placed = _beneath_the_only_folder(_pictured(list(_placed(entries, left_out)), left_out), left_out)
-    splits = _above(placed, chosen) or _below(placed) or _Splits(_without_classes(placed))
+    splits = _above(placed, chosen) or _below(placed) or _folds(placed) or _Splits(_without_classes(placed))
     flat = _flat(placed, splits)
     labelled: list[tuple[str, str, _Placed]] = []  # split, class as written, file
     unlabelled: list[_Placed] = []
@@ -113,6 +115,8 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     if len(full) < 2 and NO_PICTURES in left_out.counts():  # the rest are empty, as in exports of VOC's form
         raise ValueError(f"{shown} needs at least two folders of pictures, one per class; it has {len(full)}")
     given = tuple(dict.fromkeys(split for split, _, _ in ranked if split.strip(CHOSEN)))
+    if splits.level == 0 and splits and all(map(FOLD.fullmatch, splits)):
+        notes.append(f"{some([*splits])} hold folders of the same classes, and are taken together")
     if flat:
         notes.append(f"{some(sorted(flat))}: pictures in no folder of a class, which are taken as without a label")
     kind = "a folder for each class" + (" and split" if given else "")
@@ -213,6 +217,22 @@ def _above(placed: Sequence[_Placed], chosen: Collection[str]) -> "_Splits | Non
     return found if train and deep.issuperset(train) and len(set(found.values())) > 1 else None
 
 
+def _folds(placed: Sequence[_Placed]) -> "_Splits | None":
+    """Folders called fold_1, fold_2, … that hold folders of the same names: parts of one whole."""
+    inside: dict[str, set[str]] = {}
+    for one in placed:
+        if len(one.parts) > 1:
+            inside.setdefault(one.parts[0], set()).add(one.parts[1] if len(one.parts) + one.is_folder > 2 else "")
+    classes = next(iter(inside.values()), set())
+    if len(inside) < 2 or "" in classes or len(classes) < 2 or not all(map(FOLD.fullmatch, inside)):
+        return None
+    if any(one & classes != one or len(one) < 2 for one in inside.values()):
+        return None
+    found = _Splits(dict.fromkeys(inside, "train"))
+    found.all_of_it = True
+    return found
+
+
 def _without_classes(placed: Sequence[_Placed]) -> dict[str, str]:
     """Folders called unlabelled, beside those of classes."""
     return {one.parts[0]: UNLABELLED for one in placed if len(one.parts) > 1 and split_of(one.parts[0]) == UNLABELLED}
@@ -265,7 +285,16 @@ def unread(names: Iterable[str]) -> str:
 def _none(placed: Sequence[_Placed]) -> str:
     """What to say where no file is called like a picture."""
     files = [one.shown for one in placed if not one.is_folder]
-    if not files or any(map(looks_like_a_picture, files)):
+    packed = [one for one in files if one.casefold().endswith(ARCHIVES)]
+    pictures = sum(map(looks_like_a_picture, files))
+    if packed and not pictures:
+        return f". {some([clean(one) for one in packed])}: archives within it are not unpacked; unpack them first"
+    if pictures:
+        return (
+            f". Of its {pictures:,} pictures nothing says what they show: put them into folders called like their "
+            "classes, or bring a table of their labels"
+        )
+    if not files:
         return ""
     return f". {some([clean(one) for one in files])}: of no kind that is read. What is read: docs/datasets.md"
 
@@ -275,6 +304,8 @@ def _tables(placed: Sequence[_Placed]) -> str:
     names = [one.shown for one in placed if not one.is_folder and one.shown.casefold().endswith(TABLES)]
     if not names:
         return ""
+    if names[0].casefold().endswith((".xlsx", ".ods")):
+        return f". {clean(names[0])} is a workbook, which is not read: save its sheet as CSV beside the pictures"
     return (
         f". No column of {clean(names[0])} was found to name these pictures or to hold some"
         f"{FLAGS}column image=NAME --column label=NAME"

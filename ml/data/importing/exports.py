@@ -18,6 +18,8 @@ from ml.images.file_names import by_the_way, clean
 
 MOST = 400_000_000  # bytes of an export, which is read as a whole
 MANY = 100  # files of JSON
+OBJECTS = "the things in it are of several classes"
+SHAPES = ("box", "polygon", "polyline", "points", "mask", "ellipse", "cuboid", "skeleton")  # that CVAT draws
 SEVERAL, DISAGREE = "it has several labels", "those who labelled it disagree"
 CLASSES_CSV = "_classes.csv"
 
@@ -53,8 +55,15 @@ def look(source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequen
                 left_out.add(entry.name, str(error))
                 continue
             exports += [export] if export else []
-    if not exports:
-        return None
+    return told(source, lone, shown, exports, order, left_out=left_out) if exports else None
+
+
+def told(
+    source: Source, lone: bool, shown: str, exports: Sequence[Export], order: Sequence[str] = (), note: str = "",
+    left_out: LeftOut | None = None,
+) -> Found:  # fmt: skip
+    """The records of exports. note: a sentence more. Raises ValueError, in words, where they have too few classes."""
+    left_out = left_out or LeftOut()
     finder, rows, known = Finder(source, lone), [], dict[str, None]()
     for export in exports:
         known |= dict.fromkeys(export.classes)
@@ -70,9 +79,16 @@ def look(source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequen
                 rows.append(Row(picture.name, label, one.split, read=picture.content, path=picture.name))
     for name in finder.unused():
         left_out.add(name, NOT_NAMED)
+    crowded = left_out.counts().get(OBJECTS, 0)
+    if crowded and not any(row.label for row in rows):
+        raise ValueError(
+            f"{shown}: in each of {crowded:,} pictures are things of several classes, and here a picture has one: "
+            "cut the things out, each into a folder called like its class"
+        )
     tools = dict.fromkeys(export.tool for export in exports)
     kind = f"an export of {', '.join(tools)}"
     notes = [f"{kind}: {clean(exports[0].entry.name)}"]
+    notes += [note] if note else []
     if without := sum(not row.label for row in rows):
         notes.append(f"{without:,} of {len(rows):,} pictures have no label")
     return found(shown, kind, rows, left_out, notes, known=[*known], order=order)
@@ -94,7 +110,7 @@ def _export(entry: Entry, scratch: Scratch) -> Export | None:
         return _cvat(entry)
     if not name.endswith(".json"):
         return None
-    value = _json(entry)
+    value = json_of(entry)
     if isinstance(value, dict) and isinstance(value.get("labels"), dict) and "classes" in value:
         return _fiftyone(entry, value)
     if isinstance(value, dict) and isinstance(value.get("items"), list) and isinstance(value.get("categories"), dict):
@@ -105,7 +121,7 @@ def _export(entry: Entry, scratch: Scratch) -> Export | None:
     return None
 
 
-def _json(entry: Entry) -> Any:
+def json_of(entry: Entry) -> Any:
     with entry.place().open("rb") as file:
         content = file.read(MOST + 1)
     try:
@@ -150,20 +166,39 @@ def _datumaro(entry: Entry, value: dict[str, Any]) -> Export | None:
 def _label_studio(entry: Entry, tasks: list[Any]) -> Export:
     """Tasks with annotations, of which each has results; the first choice that a project asks for is the label."""
     said, asked = [], ""
+    drawn: list[Said] = []  # by what is drawn in a picture, where nothing was chosen of any
     for task in tasks:
         data = (task.get("data") if isinstance(task, dict) else None) or {}
         path = next((str(one) for one in data.values() if isinstance(one, str)), "")
-        votes = []
+        votes: list[tuple[str, ...]] = []
+        things: dict[str, None] = {}
         for annotation in task.get("annotations") or task.get("completions") or () if data else ():
             results = [] if annotation.get("was_cancelled") else annotation.get("result") or []
-            choices = [one for one in results if one.get("type") == "choices"]
+            choices = [one for one in results if _choice(one)]
+            things |= dict.fromkeys(text(label) for one in results for label in _drawn(one))
             asked = asked or next((str(one.get("from_name")) for one in choices), "")
             path = next((str(data.get(one["to_name"])) for one in choices if one.get("to_name") in data), path)
-            mine = [one["value"].get("choices") or [] for one in choices if str(one.get("from_name")) == asked]
+            mine = [_choice(one) for one in choices if str(one.get("from_name")) == asked]
             votes += [tuple(map(text, mine[0]))] if mine else []
         labels = votes[0] if votes else ()
         said.append(Said(path, labels, problem=DISAGREE if len({*votes}) > 1 else ""))
+        drawn.append(Said(path, tuple(things)[:1], problem=OBJECTS if len(things) > 1 else ""))
+    said = said if any(one.labels for one in said) else drawn
     return Export("Label Studio", entry, (), said)
+
+
+def _choice(result: dict[str, Any]) -> list[Any]:
+    """What was chosen: of a tree of classes the last one on each way."""
+    value = result.get("value") or {}
+    if result.get("type") == "taxonomy":
+        return [way[-1] for way in value.get("taxonomy") or () if way]
+    return (value.get("choices") or []) if result.get("type") == "choices" else []
+
+
+def _drawn(result: dict[str, Any]) -> list[Any]:
+    """Labels of a box, an outline or a stroke."""
+    kind, value = str(result.get("type")), result.get("value") or {}
+    return (value.get(kind) or []) if kind.endswith("labels") and kind != "labels" else []
 
 
 def _roboflow(entry: Entry, scratch: Scratch) -> Export | None:
@@ -188,6 +223,7 @@ def _cvat(entry: Entry) -> Export | None:
     """CVAT for images: <image name="…"><tag label="…"/></image>, and the project's labels in their order."""
     classes: list[str] = []
     said: list[Said] = []
+    drawn: list[Said] = []  # by what is drawn in a picture, where none has a tag
     of_file = split_of(entry.name.rpartition("/")[2].rpartition(".")[0])
     path: list[str] = []
     now: dict[str, Any] = {}
@@ -195,9 +231,12 @@ def _cvat(entry: Entry) -> Export | None:
     def begin(name: str, given: dict[str, str]) -> None:
         path.append(name)
         if name == "image":
-            now.update(path=given.get("name", ""), split=split_in(given.get("subset", "")) or of_file, labels={})
+            split = split_in(given.get("subset", "")) or of_file
+            now.update(path=given.get("name", ""), split=split, labels={}, drawn={})
         elif name == "tag" and path[-2:-1] == ["image"]:
             now["labels"][given.get("label", "")] = None
+        elif name in SHAPES and path[-2:-1] == ["image"]:
+            now["drawn"][given.get("label", "")] = None
 
     def words(data: str) -> None:
         if path[-3:] == ["labels", "label", "name"]:
@@ -207,15 +246,20 @@ def _cvat(entry: Entry) -> Export | None:
         path.pop()
         if name == "image":
             said.append(Said(now["path"], tuple(now["labels"]), now["split"]))
+            drawn.append(Said(now["path"], tuple(now["drawn"])[:1], now["split"], OBJECTS * (len(now["drawn"]) > 1)))
 
-    if not _parsed(entry, begin, words, end) or not said:
+    if not parsed(entry, begin, words, end, b"<annotations") or not said:
         return None
+    said = said if any(one.labels for one in said) else drawn
     used = {label for one in said for label in one.labels}
     return Export("CVAT", entry, tuple(one for one in classes if one in used), said) if used else None
 
 
-def _parsed(entry: Entry, begin: Callable[..., None], words: Callable[..., None], end: Callable[..., None]) -> bool:
-    """Whether a file is XML with annotations, which is walked through. Entities of its own are refused."""
+def parsed(
+    entry: Entry, begin: Callable[..., None], words: Callable[..., None], end: Callable[..., None], mark: bytes
+) -> bool:
+    """Whether a file is XML that begins with an element, which is walked through. mark: of that element's beginning.
+    Raises Refusal for entities of its own, and for broken XML."""
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler, parser.CharacterDataHandler, parser.EndElementHandler = begin, words, end
@@ -225,7 +269,7 @@ def _parsed(entry: Entry, begin: Callable[..., None], words: Callable[..., None]
 
     parser.EntityDeclHandler = refuse
     with entry.place().open("rb") as file:
-        if b"<annotations" not in file.read(4096):
+        if mark not in file.read(4096):
             return False
         file.seek(0)
         try:
