@@ -79,7 +79,8 @@ def _voc(entries: Sequence[Entry]) -> list[Export]:
         except (OSError, Refusal):
             export = None
         found += [export] if export else []
-    return found if len(found) * 2 > len(files) else []
+    labelled = any(said.labels for export in found for said in export.said)
+    return found if labelled and len(found) * 2 > len(files) else []
 
 
 def _of_voc(entry: Entry, stem: str) -> Export | None:
