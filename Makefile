@@ -18,8 +18,9 @@ DATA := .venv/.installed-dataset
 CLUSTER := .venv/.installed-cluster
 ONNX := .venv/.installed-onnx
 SERVERS := .venv/.installed-servers
+PEERS := .cache/peers/gradio/.installed .cache/peers/spotlight/.installed
 
-.PHONY: help run cluster test test-unit check lint types format test-faults bench-web bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check lint types format test-faults bench-web bench-peers bench-table bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -63,6 +64,12 @@ test-faults: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## the fault scenar
 
 bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 	$(BIN)/python bench/web.py $(ARGS)
+
+bench-peers: $(DEV) $(BROWSER) $(ONNX) $(PEERS) ## the app beside Gradio and Renumics Spotlight, in Chromium (1.5 GB)
+	$(BIN)/python bench/peers.py $(ARGS)
+
+bench-table: $(RUN) ## the table of docs/performance.md from what benchmarks wrote here
+	@$(BIN)/python bench/table.py
 
 bench-load: $(DEV) ## how many people the server answers at once
 	$(BIN)/python bench/load.py $(ARGS)
@@ -115,6 +122,12 @@ $(CLUSTER): requirements-cluster.txt $(RUN)
 
 $(ONNX): requirements-onnx.txt $(RUN)
 	$(PIP) -r requirements-onnx.txt
+	@touch $@
+
+# Each in an environment of its own: Spotlight wants a pandas below 3.
+.cache/peers/%/.installed: bench/peer_%.txt | $(BIN)/python
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --disable-pip-version-check --no-input --no-compile --quiet $(PIP_ARGS) -r $<
 	@touch $@
 
 # Without them the cluster's tests fail and say what to install; all others can run.

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -55,23 +55,28 @@ WATCH = """
 })();
 """
 
-# Notes when scores, matrix and the first pictures of the gallery are in sight, whoever drew them, and two frames later.
-SEEN = """
+# Notes when a condition first held, and two frames later. `some(selector)`: what is visible of it.
+NOTES = """
 (() => {
     const visible = (one) => one.getClientRects().length > 0 && getComputedStyle(one).visibility === 'visible';
     const some = (selector) => [...document.querySelectorAll(selector)].filter(visible);
-    const arrived = ([tile]) => {
-        const url = tile && getComputedStyle(tile).backgroundImage.match(/url\\("(.*?)"\\)/)?.[1];
-        return Boolean(url) && performance.getEntriesByName(url).some((entry) => entry.responseEnd > 0);
-    };
+    const holds = CONDITION;
     const look = () => {
-        if (some('.scores .hero-n').length && some('.cm .hm, .cm [data-x]').length && arrived(some('.tile .px'))) {
-            requestAnimationFrame(() => requestAnimationFrame(() => { window.firstSeen = performance.now(); }));
-        } else requestAnimationFrame(look);
+        if (!holds()) requestAnimationFrame(look);
+        else requestAnimationFrame(() => requestAnimationFrame(() => { window.firstSeen = performance.now(); }));
     };
     look();
 })();
 """
+
+# Scores, matrix and the first pictures of the gallery are in sight, whoever drew them.
+SEEN = """() => {
+    const arrived = ([tile]) => {
+        const url = tile && getComputedStyle(tile).backgroundImage.match(/url\\("(.*?)"\\)/)?.[1];
+        return Boolean(url) && performance.getEntriesByName(url).some((entry) => entry.responseEnd > 0);
+    };
+    return some('.scores .hero-n').length && some('.cm .hm, .cm [data-x]').length && arrived(some('.tile .px'));
+}"""
 
 # What a chart shows, as JSON: typed arrays become lists, so that the static page needs nothing of Dash.
 FIGURE = """ids => ids.map(id => {
@@ -111,10 +116,20 @@ def free_port() -> int:
 @contextmanager
 def app_server(home: Path, *more: str) -> Iterator[tuple[str, psutil.Process, float]]:
     """The app as its user starts it, with more options: its address, its process, the seconds to its first answer."""
-    port, began = free_port(), time.monotonic()
-    environment = {**os.environ, "FASHION_HOME": str(home), "PORT": str(port)}
+    port = free_port()
+    with started([sys.executable, "app.py", *more], port, {"FASHION_HOME": str(home), "PORT": str(port)}) as running:
+        yield running
+
+
+@contextmanager
+def started(
+    command: list[str], port: int, environment: dict[str, str] | None = None, seconds: float = 60
+) -> Iterator[tuple[str, psutil.Process, float]]:
+    """A web server of this machine: its address, its process, the seconds to its first answer; ends this process
+    with what the server printed where none came in time."""
+    began = time.monotonic()
     with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen([sys.executable, "app.py", *more], cwd=ROOT, env=environment, stdout=log, stderr=log)
+        child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=log, stderr=log)
         address = f"http://127.0.0.1:{port}"
         try:
             while True:
@@ -122,14 +137,17 @@ def app_server(home: Path, *more: str) -> Iterator[tuple[str, psutil.Process, fl
                     urlopen(address, timeout=30).close()
                     break
                 except OSError:
-                    if child.poll() is not None or time.monotonic() - began > 60:
+                    if child.poll() is not None or time.monotonic() - began > seconds:
                         log.seek(0)
-                        sys.exit(f"The app did not start:\n{log.read().decode(errors='replace')}")
+                        sys.exit(f"{command[1]} did not start:\n{log.read().decode(errors='replace')}")
                     time.sleep(0.05)
             yield address, psutil.Process(child.pid), time.monotonic() - began
         finally:
+            all_of_it = family(psutil.Process(child.pid)) if child.poll() is None else []
             child.terminate()
             child.wait(20)
+            for left in psutil.wait_procs([one for one in all_of_it if one.pid != child.pid], timeout=5)[1]:
+                left.kill()
 
 
 @contextmanager
@@ -189,12 +207,20 @@ def load(browser: Browser, url: str, ids: list[str]) -> float:
 
 def first_screen(browser: Browser, url: str) -> float:
     """Milliseconds until scores, matrix and the first pictures of the Dashboard are in sight, in a fresh context."""
+    return first_seen(browser, url, SEEN, lambda page: page.wait_for_function(IDLE))
+
+
+def first_seen(browser: Browser, url: str, condition: str, rest: Callable[[Page], Any]) -> float:
+    """Milliseconds until a condition first holds on a page in a fresh context.
+
+    rest: waits until nothing happens any more, or the next page shares the processor with what is left of this one.
+    """
     with fresh(browser) as page:
-        page.add_init_script(SEEN)
+        page.add_init_script(NOTES.replace("CONDITION", condition))
         page.goto(url, wait_until="commit")
         page.wait_for_function("() => window.firstSeen")
         seen = page.evaluate("window.firstSeen")
-        page.wait_for_function(IDLE)  # or the next page shares the processor with what is left of this one
+        rest(page)
         return seen
 
 
@@ -252,20 +278,51 @@ def test_pictures(count: int) -> list[bytes]:
 
 def wire(browser: Browser, url: str, ids: list[str]) -> int:
     """Bytes over the network, headers included, of a first visit."""
-    with fresh(browser) as page:
-        session, total = page.context.new_cdp_session(page), 0
 
-        def count(event: dict[str, Any]) -> None:
-            nonlocal total
-            total += int(event["encodedDataLength"])
-
-        session.send("Network.enable")
-        session.on("Network.loadingFinished", count)
-        page.goto(url)
+    def rest(page: Page) -> None:
         until_drawn(page, ids)
         page.wait_for_function(IDLE)
         page.wait_for_timeout(500)
-        return total
+
+    return carried(browser, url, rest)[0]
+
+
+def carried(browser: Browser, url: str, rest: Callable[[Page], Any]) -> tuple[int, int]:
+    """Bytes over the network, headers included, and requests of a page in a fresh context until `rest` has returned.
+
+    What a WebSocket brings is counted as it reads, without its frames' own bytes.
+    """
+    with fresh(browser) as page:
+        session, sizes = page.context.new_cdp_session(page), []
+        session.send("Network.enable")
+        session.on("Network.loadingFinished", lambda event: sizes.append(int(event["encodedDataLength"])))
+        messages: list[int] = []
+        session.on(
+            "Network.webSocketFrameReceived", lambda event: messages.append(len(event["response"]["payloadData"]))
+        )
+        page.goto(url)
+        rest(page)
+        return sum(sizes) + sum(messages), len(sizes)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    """A process and all that came of it."""
+    return [process, *process.children(recursive=True)]
+
+
+def memory(process: psutil.Process) -> tuple[float, float]:
+    """MB that a process and all that came of it hold: resident, and of it what no file on a disk backs (RssAnon).
+
+    What processes share is counted in each of them.
+    """
+    resident = anonymous = 0.0
+    for one in family(process):
+        with suppress(psutil.Error, OSError):
+            lines = dict(line.split(":", 1) for line in Path(f"/proc/{one.pid}/status").read_text("utf-8").splitlines())
+            if "VmRSS" in lines:
+                resident += int(lines["VmRSS"].split()[0]) * 1024 / 1e6
+                anonymous += int(lines["RssAnon"].split()[0]) * 1024 / 1e6
+    return resident, anonymous
 
 
 def browser_seconds() -> float:

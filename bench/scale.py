@@ -2,8 +2,8 @@
 
 Writes a run of 1,000,000 test rows whose pictures, answers and places repeat those of the shipped default run's
 10,000, then opens the Dashboard on it in Chromium and clicks cells of the matrix: a warm-up, then ten. Counts and
-gallery must be exact each time. Prints a table, writes bench/results/scale.json, and with --strict exits 1 where a
-limit is broken. With --pictures N --side S a whole data set is made up instead, imported, learned and
+gallery must be exact each time. Prints a table, writes bench/results/scale-TIMES.json, and with --strict exits 1
+where a limit is broken. With --pictures N --side S a whole data set is made up instead, imported, learned and
 looked at (bench/large.py).
 """
 
@@ -38,6 +38,7 @@ from ml.data import images  # noqa: E402
 from ml.data.base import Split  # noqa: E402
 from ml.evaluation import confusion, scores  # noqa: E402
 from ml.system.paths import ARTIFACTS  # noqa: E402
+from ml.system.processor import machine  # noqa: E402
 
 RUN = "scale"
 # How many points a chart draws; coordinates may be lists, typed arrays or what plotly.py packs them into.
@@ -200,9 +201,9 @@ def main() -> int:
             line("web process after Insights", process.memory_info().rss / 1e6, "MB", MEMORY_MB)
             line("the most it ever had", peak_mb(process), "MB")
         browser.close()
-    target = ROOT / "bench" / "results" / "scale.json"
+    target = ROOT / "bench" / "results" / f"scale-{options.times}.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"lines": lines, "cores": os.cpu_count()}, indent=1) + "\n")
+    target.write_text(json.dumps({"machine": machine(), "times": options.times, "lines": lines}, indent=1) + "\n")
     over = [one["what"] for one in lines if one["limit"] is not None and one["value"] > one["limit"]]
     print(f"{len(over)} over their limit{': ' + ', '.join(over) if over else ''}")
     return 1 if over and options.strict else 0

@@ -9,7 +9,6 @@ bench/results/web.json, and with --strict exits 1 where a limit is broken.
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import sys
@@ -41,6 +40,7 @@ from bench.browser import (  # noqa: E402
     until_drawn,
     wire,
 )
+from ml.system.processor import machine  # noqa: E402
 
 FROZEN = ROOT / "bench" / "frozen"
 DASHBOARD = ["dashboard-confusion-graph", "dashboard-accuracy-graph", "dashboard-distribution-graph"]
@@ -128,11 +128,8 @@ def to_page(page: Page, path: str, *, press: bool = False) -> float:
     return took
 
 
-def click_cell(page: Page, n: int, *, press: bool = False) -> float:
-    """Milliseconds from a click on a cell of the confusion matrix until the gallery shows its pictures.
-
-    press: from the press of the pointer instead, to the change of the gallery; both frames later are not counted.
-    """
+def aim_at_cell(page: Page, n: int) -> None:
+    """Rest the pointer on a cell of the confusion matrix's diagonal, which is never empty, once the chart hears it."""
     page.evaluate(COUNTED)
     page.evaluate(TILES)
     page.locator("#dashboard-confusion-graph .hm").first.wait_for(state="attached")
@@ -143,18 +140,29 @@ def click_cell(page: Page, n: int, *, press: bool = False) -> float:
     box = area.bounding_box()
     assert box is not None
     classes = 10
-    row, column = (n * 3) % classes, (n * 3) % classes  # the diagonal is never empty
+    row, column = (n * 3) % classes, (n * 3) % classes
     x, y = box["x"] + (column + 0.5) / classes * box["width"], box["y"] + (row + 0.5) / classes * box["height"]
     page.mouse.move(x - 2, y)
     page.mouse.move(x, y)
     page.locator("#dashboard-confusion-graph .hovertext").first.wait_for(state="attached")
 
-    def click() -> None:
-        page.mouse.down()
-        page.mouse.up()
 
+def click(page: Page) -> None:
+    """Press and let go where the pointer is."""
+    page.mouse.down()
+    page.mouse.up()
+
+
+def click_cell(page: Page, n: int, *, press: bool = False) -> float:
+    """Milliseconds from a click on a cell of the confusion matrix until the gallery shows its pictures.
+
+    press: from the press of the pointer instead, to the change of the gallery; both frames later are not counted.
+    """
+    aim_at_cell(page, n)
     took = (
-        pressed(page, "#dashboard-gallery-grid", OTHERS, click) if press else clocked(page, "mouseup", GALLERY, click)
+        pressed(page, "#dashboard-gallery-grid", OTHERS, lambda: click(page))
+        if press
+        else clocked(page, "mouseup", GALLERY, lambda: click(page))
     )
     page.wait_for_function(IDLE)
     return took
@@ -312,11 +320,14 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=5, help="measurements of each kind; their median counts")
     parser.add_argument("--strict", action="store_true", help="exit 1 where a limit is broken")
     chosen = parser.parse_args()
+    before = os.getloadavg()[0]
     lines = measure(chosen.times)
-    machine = {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+    loads = [round(before, 1), round(os.getloadavg()[0], 1)]
     target = ROOT / "bench" / "results" / "web.json"
     target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"machine": machine, "times": chosen.times, "lines": lines}, indent=1))
+    target.write_text(
+        json.dumps({"machine": machine(), "load": loads, "times": chosen.times, "lines": lines}, indent=1)
+    )
     over = [one["what"] for one in lines if one["limit"] is not None and one["value"] > one["limit"]]
     print(f"{len(over)} over their limit{': ' + ', '.join(over) if over else ''}")
     return 1 if over and chosen.strict else 0
