@@ -2,15 +2,18 @@
 
     make bench-load
     make bench-load ARGS="--seconds 20 --engine int8"
+    make bench-load ARGS="--seconds 20 --pictures 6000"
 
 A server of its own, a client on the same machine that keeps its connections open. First 20 users who ask again as soon
 as they are answered, then 200 who think for a second between an answer and the next question; each question is one test
-picture for POST /api/v1/predict. Meanwhile somebody opens the app's page twice a second. With --strict it exits 1 where
-a limit is broken.
+picture for POST /api/v1/predict, the next of --pictures, so that none comes again before all others came: answers to a
+hundred are soon known, of thousands none is. Meanwhile somebody opens the app's page twice a second. With --strict it
+exits 1 where a limit is broken.
 """
 
 import argparse
 import asyncio
+import itertools
 import os
 import random
 import secrets
@@ -125,8 +128,8 @@ async def crowd(
     seconds: float,
     fields: dict[str, str] | None = None,
 ) -> Load:
-    """So many users ask for so long, each about other pictures; somebody opens the page meanwhile."""
-    load, chance = Load(), random.Random(0)
+    """So many users ask for so long, whoever is next about the next picture; somebody opens the page meanwhile."""
+    load, chance, order = Load(), random.Random(0), itertools.cycle(pictures)
     began = time.perf_counter()
     end = began + seconds
 
@@ -142,12 +145,11 @@ async def crowd(
         else:
             load.errors.append(f"{status} {body[:200]!r}")
 
-    async def user(number: int, wait: float) -> None:
-        client, turn = Client(address), number
+    async def user(wait: float) -> None:
+        client = Client(address)
         await asyncio.sleep(wait)
         while time.perf_counter() < end:
-            await timed(client, question(address, pictures[turn % len(pictures)], **(fields or {})), load.answers)
-            turn += 7
+            await timed(client, question(address, next(order), **(fields or {})), load.answers)
             await asyncio.sleep(think)
         client.close()
 
@@ -158,7 +160,7 @@ async def crowd(
             await asyncio.sleep(PAGE_EVERY)
         client.close()
 
-    everybody: list[Awaitable[None]] = [user(i, chance.uniform(0, think)) for i in range(users)]
+    everybody: list[Awaitable[None]] = [user(chance.uniform(0, think)) for _ in range(users)]
     await asyncio.gather(visitor(), *everybody)
     load.seconds = time.perf_counter() - began
     return load
@@ -245,12 +247,16 @@ def main() -> int:
     parser.add_argument("--run", help="which run answers (default: the default)")
     parser.add_argument("--engine", default="torch", choices=("torch", "onnx", "int8"))
     parser.add_argument("--address", help="of a server that runs already (default: one is started)")
+    parser.add_argument("--pictures", type=int, default=100, help="how many are asked about in turn (default 100)")
     parser.add_argument("--strict", action="store_true")
     options = parser.parse_args()
     from bench.browser import app_server, test_pictures
 
     fields = {"engine": options.engine, **({"run": options.run} if options.run else {})}
-    pictures, broken = test_pictures(100), []
+    if not 10 <= options.pictures <= 10_000:
+        parser.error("--pictures must be from 10 to 10,000: there are no more of the test split")
+    pictures = test_pictures(options.pictures)
+    broken: list[str] = []
 
     def measure(address: str) -> None:
         asyncio.run(crowd(address, pictures[:10], users=4, think=0.0, seconds=2.0, fields=fields))  # the first are slow
@@ -261,7 +267,8 @@ def main() -> int:
             print(told(load, users, think), flush=True)
             broken.extend(f"{users} users: {words}" for words in kept(load, think))
 
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, engine {options.engine}", flush=True)
+    about = f"engine {options.engine}, {options.pictures:,} pictures"
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {about}", flush=True)
     if options.address:
         measure(options.address)
     else:

@@ -167,9 +167,10 @@ class Group(BaseSettings):
         return _read(cls, tuple(os.environ.get(name) for name in cls.variables()))
 
     @classmethod
-    def variables(cls) -> list[str]:
+    @functools.cache
+    def variables(cls) -> tuple[str, ...]:
         """Names of environment variables, in order."""
-        return [str(field.validation_alias) for field in cls.model_fields.values()]
+        return tuple(str(field.validation_alias) for field in cls.model_fields.values())
 
 
 @functools.lru_cache(maxsize=64)  # a server asks for its password with every request

@@ -246,12 +246,16 @@ class Networks:
 
     def open(self, run_id: str | None) -> Network:
         """The network of a run, of the store's default when None. Raises Missing (Incapable without one) or Broken."""
+        data, key = self.store.moment.kept(("network", run_id), lambda: self._found(run_id))
+        return self._opened.get(key, lambda: Network(data, self.store, self.lock))
+
+    def _found(self, run_id: str | None) -> tuple[RunData, Hashable]:
+        """A run with a network, and what says that it is still the same. Raises what `open` does."""
         data = self.store.open(run_id)
         data.need(NETWORK)
         # a run's weights never change, but another of its name may come, and it may get another noun
         digests = tuple(sorted((noun, entry["sha256"]) for noun, entry in data.manifest["nouns"].items()))
-        key = (data.run_id, data.manifest["weights"]["sha256"], digests, data.picture_set)
-        return self._opened.get(key, lambda: Network(data, self.store, self.lock))
+        return data, (data.run_id, data.manifest["weights"]["sha256"], digests, data.picture_set)
 
     def output(self, network: Network, image: np.ndarray, engine: str = "torch") -> Output:
         """One forward pass for whoever asks the same, at the same time or later; of several who ask about different

@@ -1,5 +1,6 @@
 """Asks a network: a picture in, an answer out."""
 
+import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Answer:
     seconds: float
     output: Output
 
-    @property
+    @functools.cached_property
     def order(self) -> np.ndarray:
         """Class ids, most likely first; equals in class order."""
         return np.argsort(-self.probabilities, kind="stable")

@@ -321,14 +321,16 @@ def install(
     def add_headers(response: Response) -> Response:
         if g.get("missing") and response.status_code == 200:
             response.status_code = 404
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers.setdefault(
-            "Content-Security-Policy", CLOSED if (response.mimetype or "").startswith(PARTS) else header()
-        )
-        if "frame-ancestors 'none'" not in response.headers["Content-Security-Policy"]:
+        sent = {name.lower(): value for name, value in response.headers}
+        own = sent.get("content-security-policy")
+        policed = own or (CLOSED if (response.mimetype or "").startswith(PARTS) else header())
+        for name, value in {**HEADERS, "Content-Security-Policy": policed}.items():
+            if name.lower() not in sent:
+                response.headers.add(name, value)
+        if "frame-ancestors 'none'" not in policed:
             del response.headers["X-Frame-Options"]
-        response.headers.pop("Server", None)
+        if "server" in sent:
+            del response.headers["Server"]
         passwords.remember(response)
         return response
 

@@ -51,6 +51,13 @@ def _nobody() -> str:
     return _hasher().hash(secrets.token_hex(16))
 
 
+@functools.lru_cache(maxsize=8)
+def _files(address: str) -> tuple[str, ...]:
+    """The files of an SQLite database; none of any other."""
+    url = make_url(address)
+    return (url.database, f"{url.database}-wal") if url.get_backend_name() == "sqlite" and url.database else ()
+
+
 class Busy(Exception):
     """Too many passwords are being looked at."""
 
@@ -107,11 +114,11 @@ class Accounts:
     def _stamp(self) -> Stamp:
         """Changes with whatever is written to SQLite's files; () where nothing can be concluded from it: of another
         database, or of files so new that a further change might not show."""
-        url = make_url(database.address(self.home))
-        if url.get_backend_name() != "sqlite" or not url.database:
+        files = _files(database.address(self.home))
+        if not files:
             return ()
         found = []
-        for path in (url.database, f"{url.database}-wal"):
+        for path in files:
             try:
                 status = os.stat(path)
                 found.append((status.st_mtime_ns, status.st_size))

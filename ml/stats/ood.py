@@ -69,6 +69,7 @@ class OodModel:
         self._scale = arrays["scale"]
         self._turn = arrays["turn"].astype(np.float32)
         self._centre = arrays["centre"]
+        self._squares = (self._centre**2).sum(axis=1)
         self._usual = np.sort(arrays["validation"]) if "validation" in arrays else np.zeros(0, np.float32)
         self.last = "last" in arrays
         """Whether it was learned from `directions` of the last layer's input alone, not from all layers."""
@@ -89,9 +90,7 @@ class OodModel:
         if statistics.shape[1] != len(self._scale):
             raise ValueError(f"familiarity was learned from {len(self._scale)} numbers, not {statistics.shape[1]}")
         turned = (statistics / self._scale) @ self._turn
-        squares = (
-            (turned**2).sum(axis=1, keepdims=True) - 2 * turned @ self._centre.T + (self._centre**2).sum(axis=1)
-        )  # [n, classes]
+        squares = (turned**2).sum(axis=1, keepdims=True) - 2 * turned @ self._centre.T + self._squares  # [n, classes]
         return np.maximum(squares, 0).min(axis=1) / turned.shape[1]
 
     def percentile(self, score: float) -> float:

@@ -139,3 +139,18 @@ def test_pictures_that_are_asked_about_at_once_are_each_answered_and_counted_onc
     for place, one in enumerate(alone):
         np.testing.assert_allclose(found[place].probabilities, one.probabilities, atol=1e-5)
         np.testing.assert_allclose(found[place].features, one.features, rtol=1e-3, atol=1e-3)
+
+
+def test_a_short_request_looks_a_run_up_once_and_the_next_one_sees_that_it_is_gone(asking, home, monkeypatch):
+    networks = asking.predictor._networks
+    store, looked = networks.store, []
+    open_run = Store.open
+    monkeypatch.setattr(Store, "open", lambda self, run_id: looked.append(run_id) or open_run(self, run_id))
+    with store.moment:
+        first = networks.open("toy")
+        assert networks.open("toy") is first
+    assert looked == ["toy"]
+    (home / "runs" / "toy").rename(home / "runs" / "moved.partial")
+    time.sleep(0.06)  # what follows at once shares the look
+    with store.moment, pytest.raises(Missing):
+        networks.open("toy")

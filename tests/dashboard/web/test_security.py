@@ -241,6 +241,21 @@ def test_bodies_are_limited_by_address(client):
     assert client.post("/", data=b" " * (security.OTHER_BYTES + 1)).status_code == 413
 
 
+def test_a_header_of_the_app_stands_once_and_what_an_answer_says_itself_stays():
+    app = build()
+
+    @app.server.get("/api/v1/own")
+    def own():
+        return "x", 200, {"content-security-policy": "sandbox", "Referrer-Policy": "no-referrer", "Server": "who"}
+
+    headers = app.server.test_client().get("/api/v1/own").headers
+    assert headers.getlist("Content-Security-Policy") == ["sandbox"]
+    assert headers.getlist("Referrer-Policy") == ["no-referrer"]
+    assert headers.getlist("X-Content-Type-Options") == ["nosniff"]
+    assert "X-Frame-Options" not in headers, "its own policy says who may frame it"
+    assert "Server" not in headers
+
+
 def directives(answer) -> dict[str, str]:
     return dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
 
