@@ -262,7 +262,8 @@ def test_a_choice_that_is_not_allowed_is_a_line_and_help_tells_the_limits(capsys
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    for words in ("passes over the training pictures; 1 to 200", "peak of the schedule; 1e-05 to 2", "{adamw,sgd,muon}"):
+    limits = ("passes over the training pictures; 1 to 200", "peak of the schedule; 1e-05 to 2")
+    for words in (*limits, "{adamw,sgd,muon}"):
         assert words in told
 
 
