@@ -14,19 +14,17 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 import psutil
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -50,14 +48,14 @@ from bench.browser import (  # noqa: E402
     test_pictures,
     until_drawn,
 )
+from bench.lines import GRADIO, OURS, SPOTLIGHT, STATIC, Line, table, turns  # noqa: E402
 from ml.system.processor import machine  # noqa: E402
 
 PEERS = ROOT / ".cache" / "peers"
-OURS, GRADIO, SPOTLIGHT, STATIC = "Fashion Forward", "Gradio", "Spotlight", "static page"
-COLUMNS = (OURS, GRADIO, SPOTLIGHT, STATIC)
 # Nothing leaves this machine: the browser finds no other, and servers send no word of themselves.
 ALONE = [*FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "SPOTLIGHT_OPT_OUT": "True"}
+RESTS = 300  # ms that the pointer rests on a cell before the press
 REST = 2000  # ms after which a page is taken to be at rest that does not say so itself
 
 # Gradio's field for a picture and its button.
@@ -96,7 +94,13 @@ PRESS = """within => {
 }"""
 
 # Other images stand in the app's gallery, and their sheet has come.
-SHOWN = f"() => ({web.OTHERS})() && ({web.GALLERY})()"
+SHOWN = f"""() => {{
+    if (!({web.OTHERS})()) return false;
+    const tiles = [...document.querySelectorAll('#dashboard-gallery-grid [data-sample], #dashboard-gallery-grid .px')];
+    const sheet = tiles.map(one => getComputedStyle(one).backgroundImage).find(image => image.includes('/sprites/'));
+    const url = sheet?.match(/url\\("(.*?)"\\)/)?.[1];
+    return Boolean(url) && performance.getEntriesByName(url).some(entry => entry.responseEnd > 0);
+}}"""
 
 # Spotlight counts other rows as selected; and its inspector shows other pictures, all that it has room for.
 SELECTED = "document.querySelector('[data-test-tag=datagrid-selected-count]').textContent"
@@ -108,58 +112,11 @@ PICTURED = f"""() => {{
         && !window.picturesBefore.includes(one.src));
 }}"""
 
-# Gradio's label says something else than before, and so do the likeliest classes below it.
-LABEL = "[...document.querySelectorAll('[data-testid=label]')].map(one => one.innerText).join()"
+# Gradio's label says something else than before, and so do the likeliest classes below it; its clock is left out.
+LABEL = """[...document.querySelectorAll('[data-testid=label-output-value], [data-testid$=-confidence-set]')].map(
+    one => one.innerText).join()"""
 LABELLED = f"""() => Boolean(document.querySelector('[data-testid=label-output-value]'))
     && /%/.test({LABEL}) && {LABEL} !== window.answerBefore"""
-
-
-@dataclass
-class Line:
-    """One thing measured: of each column that can do it all values, in order. unit: ms, MB or nothing."""
-
-    what: str
-    unit: str
-    values: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, column: str, value: float, *, kept: bool = True) -> None:
-        """One more value of a column, unless it only warmed up."""
-        if kept:
-            self.values.setdefault(column, []).append(round(value, 2))
-
-    def median(self, column: str) -> float:
-        """The middle one of a column's values; not a number where it has none."""
-        found = self.values.get(column)
-        return statistics.median(found) if found else float("nan")
-
-    def cell(self, column: str) -> str:
-        """Median, and least and most where they differ; a dash where a column cannot do it."""
-        found = self.values.get(column)
-        if not found:
-            return "–"
-        low, high = written(min(found), self.unit), written(max(found), self.unit)
-        return written(self.median(column), self.unit) + (f" ({low}–{high})" if low != high else "")
-
-
-def written(value: float, unit: str) -> str:
-    """A number as the table has it: milliseconds whole, megabytes with two digits below ten."""
-    return f"{value:.2f}" if unit == "MB" and value < 10 else f"{value:,.0f}"
-
-
-def table(lines: Sequence[Line], versions: dict[str, str]) -> str:
-    """Every line in Markdown, a column for each that was measured."""
-    heads = [f"{column} {versions.get(column, '')}".strip() for column in COLUMNS]
-    rows = [[f"{one.what}{f', {one.unit}' if one.unit else ''}", *map(one.cell, COLUMNS)] for one in lines]
-    return "\n".join([f"| | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|", *map(_row, rows)])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def turns(columns: Sequence[str], times: int) -> list[list[str]]:
-    """Who measures after whom: each turn has all of them, and begins with the one after the last turn's first."""
-    return [[*columns[turn % len(columns) :], *columns[: turn % len(columns)]] for turn in range(times)]
 
 
 def recorded(folder: Path) -> Path:
@@ -221,24 +178,43 @@ def settled(page: Page) -> None:
     page.wait_for_timeout(500)
 
 
-def both(page: Page, within: str, changed: str, shown: str) -> tuple[float, float]:
-    """Milliseconds from a press where the pointer is to the change of the page, and until the pictures are there."""
+def both(page: Page, within: str, changed: str, shown: str) -> tuple[float, float] | None:
+    """Milliseconds from a press where the pointer is to the change of the page, and until the pictures are there.
+
+    None, and a word about it, where half a minute later neither had come.
+    """
     page.evaluate(PRESS.replace("CHANGED", changed).replace("SHOWN", shown), within)
     web.click(page)
-    page.wait_for_function("() => window.changed !== null && window.shown !== null")
+    try:
+        page.wait_for_function("() => window.changed !== null && window.shown !== null", timeout=30_000)
+    except TimeoutError:
+        print(f"a press came to nothing: {page.evaluate('[changed, shown, location.href]')}", file=sys.stderr)
+        return None
     return page.evaluate("[window.changed, window.shown]")
+
+
+def second(click: Callable[[int], tuple[float, float] | None], turn: int) -> tuple[float, float]:
+    """Of clicks on one cell after another the second that was answered; the first warms up."""
+    took = [found for n in range(turn, turn + 4) if (found := click(n))][:2]
+    if len(took) < 2:
+        sys.exit("Three presses on cells came to nothing.")
+    return took[1]
 
 
 def our_cells(page: Page, address: str, turn: int) -> tuple[float, float]:
     """The second of two clicks on cells of the app's matrix."""
     page.goto(address)
     settled(page)
-    for n in (turn, turn + 1):
+
+    def click(n: int) -> tuple[float, float] | None:
         web.aim_at_cell(page, n)
+        page.wait_for_timeout(RESTS)
         took = both(page, "#dashboard-gallery-grid", web.OTHERS, SHOWN)
         page.wait_for_function(IDLE)
         page.wait_for_timeout(500)
-    return took
+        return took
+
+    return second(click, turn)
 
 
 def their_cells(page: Page, address: str, turn: int) -> tuple[float, float]:
@@ -246,13 +222,16 @@ def their_cells(page: Page, address: str, turn: int) -> tuple[float, float]:
     page.goto(address)
     rows_there(page)
     cells = page.locator("svg g[cursor=pointer]")
-    for n in (turn, turn + 1):
+
+    def click(n: int) -> tuple[float, float] | None:
         page.evaluate(f"window.selectedBefore = {SELECTED}; window.picturesBefore = {INSPECTED}.map(one => one.src)")
         cells.nth((n * 3) % 10 * 11).hover()
-        page.wait_for_timeout(300)  # what it draws while the pointer rests is not the click's
+        page.wait_for_timeout(RESTS)  # what a page does while the pointer rests is not the click's
         took = both(page, "body", RECOUNTED, PICTURED)
         pause(page)
-    return took
+        return took
+
+    return second(click, turn)
 
 
 def our_answer(page: Page, address: str, pictures: list[bytes]) -> float:
@@ -280,12 +259,9 @@ def their_answer(page: Page, address: str, pictures: list[bytes]) -> float:
     return took
 
 
-def measure(browser: Browser, at: dict[str, str], still: str, times: int) -> list[Line]:
-    """Every line but the memory: opening, cells, answers, bytes, all taking turns. at: column to address."""
+def openings(browser: Browser, at: dict[str, str], still: str, times: int) -> list[Line]:
+    """How soon each stands, in a fresh browser on a warm server. at: column to address."""
     first, drawn = Line("first screen, or the empty form", "ms"), Line("everything drawn", "ms")
-    changed, shown = Line("press on a cell → the page shows it", "ms"), Line("… → its pictures are there", "ms")
-    answer = Line("picture chosen → answer", "ms")
-    carries, asks = Line("first load over the wire", "MB"), Line("requests of it", "")
 
     def idle(page: Page) -> None:
         page.wait_for_function(IDLE)
@@ -302,30 +278,46 @@ def measure(browser: Browser, at: dict[str, str], still: str, times: int) -> lis
         ],
         STATIC: [(drawn, lambda: load(browser, f"{still}/Dashboard.html", web.DASHBOARD))],
     }
-    for column in opens:  # warm servers; what a page fetches late belongs to its first load too
-        for _, opened in opens[column][:1]:
-            opened()
+    for column in opens:  # warm servers
+        opens[column][0][1]()
     for order in turns(list(opens), times):
         for column in order:
             for line, opened in opens[column]:
                 line.add(column, opened())
-    pictures = test_pictures(times + 2)
-    for turn, order in enumerate(turns((OURS, SPOTLIGHT), times + 1)):  # the first turn of each warms up
+    return [first, drawn]
+
+
+def cells(browser: Browser, at: dict[str, str], _: str, times: int) -> list[Line]:
+    """What a click on a cell of the matrix takes; the first turn warms up."""
+    changed, shown = Line("press on a cell → the page shows it", "ms"), Line("… → its pictures are there", "ms")
+    for turn, order in enumerate(turns((OURS, SPOTLIGHT), times + 1)):
         for column in order:
             with fresh(browser) as page:
-                cells = our_cells if column == OURS else their_cells
-                for line, took in zip((changed, shown), cells(page, at[column], turn), strict=True):
+                clicks = our_cells if column == OURS else their_cells
+                for line, took in zip((changed, shown), clicks(page, at[column], turn), strict=True):
                     line.add(column, took, kept=turn > 0)
+    return [changed, shown]
+
+
+def answers(browser: Browser, at: dict[str, str], _: str, times: int) -> list[Line]:
+    """What an answer to a picture takes; the first turn warms up."""
+    answer, pictures = Line("picture chosen → answer", "ms"), test_pictures(times + 2)
     for turn, order in enumerate(turns((OURS, GRADIO), times + 1)):
         for column in order:
             with fresh(browser) as page:
                 ask = our_answer if column == OURS else their_answer
                 answer.add(column, ask(page, at[column], pictures[turn : turn + 2]), kept=turn > 0)
+    return [answer]
+
+
+def wires(browser: Browser, at: dict[str, str], *_: object) -> list[Line]:
+    """What a first visit carries, until the page is at rest."""
+    carries, asks = Line("first load over the wire", "MB"), Line("requests of it", "")
     for column, rest in ((OURS, settled), (GRADIO, form_there), (SPOTLIGHT, rows_there)):
         size, requests = carried(browser, at[column], rest)
         carries.add(column, size / 1e6)
         asks.add(column, requests)
-    return [first, drawn, changed, shown, answer, carries, asks]
+    return [carries, asks]
 
 
 def form_there(page: Page) -> None:
@@ -349,8 +341,8 @@ def memories(processes: dict[str, psutil.Process]) -> list[Line]:
     return [resident, anonymous]
 
 
-def compare(times: int, scratch: Path) -> list[Line]:
-    """Start all servers, measure, ask for their memory. scratch: an empty folder."""
+def compare(times: int, scratch: Path, keep: Callable[[list[Line]], None]) -> None:
+    """Start all servers, measure, ask for their memory; each part is kept as it comes. scratch: an empty folder."""
     (scratch / "static").mkdir()
     figures = json.loads((web.FROZEN / "dashboard.json").read_text("utf-8"))
     static_page(scratch / "static", "Dashboard.html", figures)
@@ -362,14 +354,14 @@ def compare(times: int, scratch: Path) -> list[Line]:
             port, python = free_port(), str(PEERS / name / "bin" / "python")
             command = [python, f"bench/peer_{name}.py", str(what), str(port)]
             running[column] = stack.enter_context(started(command, port, QUIET, seconds=300))
-        still, playwright = (
-            stack.enter_context(static_server(scratch / "static")),
-            stack.enter_context(sync_playwright()),
-        )
+        still = stack.enter_context(static_server(scratch / "static"))
+        playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=executable, args=ALONE)
-        lines = measure(browser, {column: address for column, (address, _, _) in running.items()}, still, times)
+        at = {column: address for column, (address, _, _) in running.items()}
+        for part in (openings, cells, answers, wires):
+            keep(part(browser, at, still, times))
         browser.close()
-        return lines + memories({column: process for column, (_, process, _) in running.items()})
+        keep(memories({column: process for column, (_, process, _) in running.items()}))
 
 
 def main() -> int:
@@ -377,19 +369,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=5, help="turns of each kind; the median counts")
     chosen = parser.parse_args()
-    scratch, before = Path(tempfile.mkdtemp(prefix="fashion-forward-peers-")), os.getloadavg()[0]
+    scratch, before, found = Path(tempfile.mkdtemp(prefix="fashion-forward-peers-")), os.getloadavg()[0], versions()
+    target, lines = ROOT / "bench" / "results" / "peers.json", []
+    target.parent.mkdir(exist_ok=True)
+
+    def keep(more: list[Line]) -> None:
+        lines.extend(more)
+        loads = [round(before, 1), round(os.getloadavg()[0], 1)]
+        kept = [{"what": one.what, "unit": one.unit, "values": one.values} for one in lines]
+        result = {"machine": machine(), "load": loads, "times": chosen.times, "versions": found, "lines": kept}
+        target.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
     try:
-        found, lines = versions(), compare(chosen.times, scratch)
+        compare(chosen.times, scratch, keep)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    loads = [round(before, 1), round(os.getloadavg()[0], 1)]
-    target = ROOT / "bench" / "results" / "peers.json"
-    target.parent.mkdir(exist_ok=True)
-    kept = [{"what": one.what, "unit": one.unit, "values": one.values} for one in lines]
-    result = {"machine": machine(), "load": loads, "times": chosen.times, "versions": found, "lines": kept}
-    target.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(table(lines, found))
-    print(f"\nMedians of {chosen.times} turns (least–most); {os.cpu_count()} cores, load {loads[0]} to {loads[1]}.")
+        print(table(lines, found))
+    print(f"\nMedians of {chosen.times} turns (least–most); {os.cpu_count()} cores, load {before:.1f} before, "
+          f"{os.getloadavg()[0]:.1f} after.")  # fmt: skip
     return 0
 
 

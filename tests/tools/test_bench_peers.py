@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from bench.browser import family, free_port, memory, started
-from bench.peers import COLUMNS, GRADIO, OURS, SPOTLIGHT, STATIC, Line, recorded, table, turns
+from bench.lines import COLUMNS, GRADIO, OURS, SPOTLIGHT, STATIC, Line, table, turns
+from bench.peers import recorded, second
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +35,19 @@ def test_a_cell_is_the_median_between_the_least_and_the_most():
     assert line.cell(GRADIO) == "512", "one value has no spread"
     assert line.cell(STATIC) == "–", "what was not measured has no number"
     assert math.isnan(line.median(STATIC))
+
+
+def test_a_press_that_came_to_nothing_is_no_figure():
+    came = {0: (900.0, 950.0), 1: None, 2: (50.0, 150.0), 3: (1.0, 2.0)}
+    asked = []
+
+    def click(n):
+        asked.append(n)
+        return came[n]
+
+    assert second(click, 0) == (50.0, 150.0)
+    with pytest.raises(SystemExit, match="came to nothing"):
+        second(lambda n: (1.0, 1.0) if n == 5 else None, 4)
 
 
 def test_small_megabytes_keep_their_digits():
