@@ -127,14 +127,18 @@
     return button && !button.dataset.path && !button.dataset.own ? button.dataset.search : null;
   }
 
+  /* the page behind a link of the navigation, null for anything else and for the page that is there */
+  function leadsTo(target) {
+    const link = target && target.closest && target.closest('nav a[data-page]');
+    if (!link) return null;
+    const there = new URL(link.href);
+    return there.pathname === window.location.pathname ? null : ahead(PAGE, { 'url.pathname': there.pathname, 'url.search': there.search });
+  }
+
   function rest() {
     timer = 0;
-    const target = over, link = target && target.closest && target.closest('nav a[data-page]');
-    if (link) {
-      const there = new URL(link.href);
-      if (there.pathname !== window.location.pathname) ahead(PAGE, { 'url.pathname': there.pathname, 'url.search': there.search });
-      return;
-    }
+    const target = over;
+    if (leadsTo(target)) return;
     const search = target && pointed(target);
     if (search === null || search === undefined || !narrows(search)) return;
     const { gallery } = asked(search);
@@ -153,6 +157,8 @@
   }, { passive: true, capture: true });
   document.addEventListener('pointerdown', (e) => {
     if (e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+    const page = leadsTo(e.target);
+    if (page) page.wanted = true;
     const search = pointed(e.target);
     if (search !== null && narrows(search)) asked(search);
   }, { passive: true, capture: true });

@@ -83,6 +83,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     services.staging.sweep(services.datasets.known())
     feedback.sweep()
     sooner.hooks()
+    sooner.answers()
     app = App(
         "fashion_forward",
         server=sooner.Server("fashion_forward"),  # type: ignore[arg-type]  # an instance is taken too

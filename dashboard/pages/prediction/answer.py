@@ -7,6 +7,7 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, dcc, html
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
+from plotly.io.json import to_json_plotly
 
 from dashboard import theme
 from dashboard.analysis import prediction_sets, preparation_worth
@@ -31,6 +32,13 @@ CHANGES_ONLY = (
     "No picture yet. This link holds changes to a picture, not the picture: give it again, and they are made to it."
 )
 REFUSED = "There is no answer, because the picture could not be read."
+ASKING = "Asking the network"
+# in place of a face that says there is no answer, once there is something to ask about
+ASKING_JS = """(question, kept, face) => {
+    const asked = new URLSearchParams(question || '').has('sample') || (kept && kept.src);
+    const said = Array.isArray(face) ? face.length : face;
+    return asked && said ? %s : dash_clientside.no_update;
+}"""
 MOVE_SLIDER_JS = """(told) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
     if (typeof told !== 'string' || !slider || slider.dataset.held) return none;
@@ -41,6 +49,8 @@ MOVE_SLIDER_JS = """(told) => {
 def layout(services: Services, selection: Selection, explanation: Component) -> html.Article:
     """How it is told; picture with its explanation, the answer in words, all classes as bars."""
     classes = samples.class_names(services, selection)
+    # an address that opens a picture has an answer on its way, which takes seconds where torch is not loaded yet
+    face = panel_states.loading(ASKING) if selection.sample is not None else nothing_yet(services, selection)
     words = html.Div(
         [
             html.Div(id=Ids.BADGE, className="badge-slot"),
@@ -86,7 +96,7 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
                 ],
                 className="card-h",
             ),
-            html.Div(nothing_yet(services, selection), id=Ids.FACE, className="face-slot"),
+            html.Div(face, id=Ids.FACE, className="face-slot"),
             plain.place(Ids.ASKED, className="asked", role="status"),
             html.Div([plain.place(Ids.CHOICES, className="told"), slider], className="ways"),
             html.Div([explanation, words, bars], id=Ids.BODY, className="answer"),
@@ -241,6 +251,15 @@ def register(app: Dash, services: Services) -> None:
         )
         shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine, anew=anew)
         return {**vars(shown), "text": vars(shown.text), "form": feedback_card.form(services, shown.state)}
+
+    app.clientside_callback(
+        ASKING_JS % to_json_plotly(panel_states.loading(ASKING)),
+        Output(Ids.FACE, "children", allow_duplicate=True),
+        Input(address.QUESTION, "data"),
+        Input(picture.Ids.STATE, "data"),
+        State(Ids.FACE, "children"),
+        prevent_initial_call=True,
+    )
 
     # told another way, the picture need not travel again
     @app.callback(

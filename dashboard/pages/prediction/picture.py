@@ -44,7 +44,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
     zone = dcc.Upload(
         html.Div(
             [
-                html.Div(blank(), id=Ids.PREVIEW),
+                html.Div(blank(coming=selection.sample is not None), id=Ids.PREVIEW),
                 html.Div(
                     [
                         icon("upload"),
@@ -89,9 +89,10 @@ def layout(services: Services, selection: Selection) -> html.Article:
     )
 
 
-def blank() -> html.Div:
-    """Where no picture is."""
-    return html.Div("No picture yet", className="blank faint")
+def blank(*, coming: bool = False) -> html.Div:
+    """Where no picture is. coming: one is on its way."""
+    busy = {"aria-busy": "true"} if coming else {}
+    return html.Div("Fetching the picture" if coming else "No picture yet", className="blank faint", **busy)
 
 
 def show(source: str, alt: str, *, crisp: bool = False) -> dict[str, Any]:

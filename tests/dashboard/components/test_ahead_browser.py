@@ -148,6 +148,16 @@ def test_a_page_s_link_asks_for_the_page_when_the_pointer_rests_on_it(shipped, p
     assert not of_gallery(asked), "the page that is left asks for nothing"
     assert query(page) == "?true=Bag"
 
+    asked.clear()
+    link = page.locator('nav a[data-page="/review"]')
+    link.dispatch_event("pointerover")  # which writes the address into the link
+    with page.expect_request(lambda one: "app-page.children" in (one.post_data or "")):
+        link.dispatch_event("pointerdown", {"button": 0})  # the press alone, before anything rests or is clicked
+    link.dispatch_event("click")
+    expect(page.locator("#app-page h1")).not_to_have_text("Insights")
+    page.wait_for_function(idle)
+    assert len([body for body in asked if "app-page.children" in body["output"]]) == 1
+
 
 @pytest.mark.allow_problems("ERR_INTERNET_DISCONNECTED", "the server did not respond")
 def test_a_click_without_a_connection_says_so_and_the_next_one_asks_again(shipped, new_page, idle, run):

@@ -10,11 +10,12 @@ import shutil
 import numpy as np
 import pytest
 from PIL import Image
+from plotly.io.json import to_json_plotly
 
 from dashboard.analysis import prediction_sets, preparation_worth
 from dashboard.components import evidence, explanations
 from dashboard.data.store import Store
-from dashboard.pages import prediction
+from dashboard.pages import PAGES, prediction
 from dashboard.pages.prediction import (
     answer,
     answer_state,
@@ -271,6 +272,26 @@ def test_nothing_yet_is_an_empty_face(services):
     assert shown.text.label == ""
     assert shown.state is None
     assert shown.more is True
+
+
+def empty_faces(tree) -> list[str]:
+    """What faces say that wait for nothing, of a part of a page."""
+    if isinstance(tree, list):
+        return [face for one in tree for face in empty_faces(one)]
+    if not isinstance(tree, dict):
+        return []
+    names = str((tree.get("props") or {}).get("className", "")).split()
+    here = [json.dumps(tree)] if "face" in names and "wait" not in names and "ico-empty" in json.dumps(tree) else []
+    return here or [face for value in tree.values() for face in empty_faces(value)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
+def test_no_page_says_that_nothing_is_there_while_an_answer_is_on_its_way(services, page):
+    def faces(selection: Selection) -> list[str]:
+        return empty_faces(json.loads(to_json_plotly(page.layout(services, selection))))
+
+    assert faces(Selection(sample=7)) == []
+    assert bool(faces(Selection())) == (page.path == "/prediction")  # which waits for a picture from somebody
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,46 @@
+"""The studio in a browser while an answer is on its way."""
+
+import re
+
+from playwright.sync_api import expect
+
+from dashboard.pages.prediction.answer import ASKING, NO_PICTURE_YET
+
+FACE = "#app-page #prediction-answer-face"
+
+
+def test_a_question_that_takes_its_time_shows_that_it_waits(shipped, page, idle, run):
+    page.goto(f"{shipped}/prediction")
+    page.wait_for_function(idle)
+    expect(page.locator(FACE)).to_contain_text(NO_PICTURE_YET)
+    late, held = [], True
+
+    def hold(route):
+        late.append(route) if held and "prediction-answer-face" in route.request.post_data else route.continue_()
+
+    def release():
+        nonlocal held
+        held = False
+        while late:
+            late.pop().continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.locator("#prediction-samples-grid [data-search]").first.click()
+    expect(page.locator(f"{FACE} .face.wait")).to_contain_text(ASKING)
+    expect(page.locator(f"{FACE} .face.wait")).to_have_attribute("aria-busy", "true")
+    expect(page.locator(FACE)).not_to_contain_text(NO_PICTURE_YET)
+    release()
+    expect(page.locator("#prediction-label")).not_to_be_empty(timeout=60_000)
+    expect(page.locator(f"{FACE} .face")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"sample=\d+$"))
+
+    held = True
+    page.goto(page.url)  # the same by its address
+    expect(page.locator(f"{FACE} .face.wait")).to_contain_text(ASKING)
+    expect(page.locator("#app-page #prediction-picture-preview [aria-busy]")).to_have_count(1)
+    release()
+    expect(page.locator("#app-page #prediction-label")).not_to_be_empty(timeout=60_000)
+    expect(page.locator(f"{FACE} .face")).to_have_count(0)
+    expect(page.locator("#app-page #prediction-picture-preview img")).to_have_count(1)
+    page.unroute("**/_dash-update-component*")
+    page.wait_for_function(idle)
