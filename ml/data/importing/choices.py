@@ -128,7 +128,19 @@ def applied(found: Found, choices: Choices, shown: str) -> Found:
     """With the splits and the names of classes that were chosen. Raises ValueError for a choice about what is not
     there, and where fewer than two classes are left. shown: what the source is called."""
     found = _with_splits(found, choices.splits) if choices.splits else found
-    return _with_names(found, choices, shown) if choices.names else found
+    found = _with_names(found, choices, shown) if choices.names else found
+    if choices.order and sorted(choices.order) != sorted(found.classes):
+        found.notes.append(_not_followed(choices.order, found.classes))
+    return found
+
+
+def _not_followed(order: Sequence[str], classes: Sequence[str]) -> str:
+    strange = [repr(clean(name)) for name in order if name not in classes]
+    lacking = [repr(name) for name in classes if name not in order]
+    why = [f"it names {some(strange)}, which is no class"] * bool(strange) + [f"it lacks {some(lacking)}"] * bool(
+        lacking
+    )
+    return f"the order of classes that was chosen is not followed: {'; '.join(why) or 'it names one twice'}"
 
 
 def _with_splits(found: Found, chosen: Mapping[str, str]) -> Found:

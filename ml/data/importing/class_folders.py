@@ -90,7 +90,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     if len(names) < 2:
         raise ValueError(
             f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}"
-            f"{unread(one.shown for one in placed) or _tables(placed) or _none(placed)}"
+            f"{unread(one.shown for one in placed) or _tables(placed) or _none(placed, names)}"
         )
     if all(map(split_of, names)) and NO_PICTURES in left_out.counts():
         raise ValueError(
@@ -282,18 +282,19 @@ def unread(names: Iterable[str]) -> str:
     return ""
 
 
-def _none(placed: Sequence[_Placed]) -> str:
-    """What to say where no file is called like a picture."""
+def _none(placed: Sequence[_Placed], names: Sequence[str]) -> str:
+    """What to say where pictures lie in no folder of a class or all in one, and where no file is called like a picture.
+    names: of the folders."""
     files = [one.shown for one in placed if not one.is_folder]
     packed = [one for one in files if one.casefold().endswith(ARCHIVES)]
     pictures = sum(map(looks_like_a_picture, files))
     if packed and not pictures:
         return f". {some([clean(one) for one in packed])}: archives within it are not unpacked; unpack them first"
     if pictures:
-        return (
-            f". Of its {pictures:,} pictures nothing says what they show: put them into folders called like their "
-            "classes, or bring a table of their labels"
+        where = (
+            f"All pictures lie in {clean(names[0])!r}" if names else f"Nothing says what its {pictures:,} pictures show"
         )
+        return f". {where}: put them into folders called like their classes, or bring a table of their labels"
     if not files:
         return ""
     return f". {some([clean(one) for one in files])}: of no kind that is read. What is read: docs/datasets.md"

@@ -171,3 +171,11 @@ def test_the_small_copy_that_a_raw_picture_begins_with_is_not_taken_for_it():
 def test_every_form_is_named():
     for form in FORMATS:
         assert {"PPM": "PNM", "JPEG2000": "JPEG 2000"}.get(form, form).casefold() in NAMES.casefold()
+
+
+@pytest.mark.parametrize(("form", "words"), [("ICO", "an icon"), ("TGA", "a Targa picture")])
+def test_an_icon_and_a_targa_picture_are_told_apart(form, words):
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(file, form)
+    with pytest.raises(Refusal, match=f"This is {words}, which cannot be read here"):
+        decode(file.getvalue())

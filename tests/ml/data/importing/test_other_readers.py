@@ -134,3 +134,17 @@ def test_a_tiff_in_which_white_is_zero_is_no_negative():
     assert (plain == turned).all()
     assert plain[0, 0] == 0
     assert plain[-1, -1] == 255
+
+
+def test_an_order_of_other_classes_is_said_not_to_be_followed(tmp_path):
+    place = put(tmp_path, *(f"{name}/{i}.png" for name in ("cat", "dog") for i in range(3)))
+    seen = Seen(place, order=("dog", "cow"))
+    assert seen.classes == ("cat", "dog")
+    words = "the order of classes that was chosen is not followed: it names 'cow', which is no class; it lacks 'cat'"
+    assert words in seen.found.notes
+    assert not Seen(place, order=("dog", "cat")).found.notes
+
+
+def test_pictures_that_nothing_is_said_of(tmp_path):
+    with pytest.raises(ValueError, match="Nothing says what its 4 pictures show: put them into folders"):
+        Seen(put(tmp_path, *(f"IMG_{i}.png" for i in range(4))))
