@@ -25,7 +25,9 @@ from ml.system.memory import TOO_LITTLE
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE = 200  # rows that columns are told from
 SUFFIXES = {".csv": "text", ".tsv": "text", ".txt": "text", ".jsonl": "json", ".ndjson": "json", ".json": "json",
-            ".parquet": "parquet", ".pq": "parquet", ".npz": "npz", ".npy": "npy"}  # fmt: skip
+            ".parquet": "parquet", ".pq": "parquet", ".npz": "npz", ".npy": "npy",
+            ".feather": "feather", ".arrow": "feather",
+            ".xlsx": "text", ".xls": "text", ".ods": "text"}  # fmt: skip
 CODE = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".bin", ".ckpt", ".dill", ".h5")
 TAKEN = "CSV, TSV, JSON lines, parquet and npz are read"
 # names of columns that tell pictures, without what stands between their words, the likelier first

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.feather as feather
 import pytest
 
+from ml.importing import adding, brought
 from ml.recording import doubts, numbers, reading
 from tests.ml.recording.test_recording import CLASSES, check, csv, pets, rows_of, said_of, understood  # noqa: F401
 
@@ -184,3 +185,8 @@ def test_a_column_may_hold_something_else_than_its_name_says(pets, tmp_path, col
     got = understood(pets, csv(tmp_path, frame))
     assert got.unmatched == 0
     check(got, pets, rows, said)
+
+
+def test_what_is_brought_is_taken_for_a_table_by_these_endings_too(tmp_path):
+    for name in ("said.feather", "said.arrow", "said.xlsx", "said.XLS", "said.ods"):
+        assert brought.told([tmp_path / name]) == (adding.PREDICTIONS, [tmp_path / name])
