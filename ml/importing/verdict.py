@@ -24,7 +24,7 @@ STRONG, TIMES = 0.85, 4  # what an advised way must be right about: this share, 
 GAIN = 0.5  # of an answer by chance, by which it must be right more often
 FEW, SURER = 3, 0.9  # up to so many classes an advised way must be right about more: this share, lower bound
 DECIDED = 0.6  # of the loss of guessing, beneath which an advised way must be: what has hardly learned decides nothing
-TOGETHER = 2  # mistakes at once that are advised against, besides what its numbers are
+TOGETHER = 2  # mistakes at once that are advised against, besides what its numbers are; of two classes one
 HONEST = 0.05  # by which a network may be surer than it is right, and still be thought to be asked as it should
 SHOWN = 12  # rows that are printed
 STATED = "as stated"
@@ -189,6 +189,7 @@ def _advised(rows: list[Row], told: list[str], first: Row, labels: np.ndarray, l
         return None
     share = float(np.bincount(labels, minlength=classes).max()) / len(labels)
     floor = max(min(STRONG, TIMES / classes), share + (1 - share) / TIMES, SURER if classes <= FEW else 0.0)
+    most = 1 if classes == 2 else TOGETHER
     moved = float(wilson(_best_cut(first, labels), len(labels))[1]) if classes == 2 else 0.0
     readings = [row.scored.sure for row in rows if row.way is first.way and type(row.scored) is type(first.scored)]
     honest = max(readings) - first.scored.right <= HONEST and wilson(first.correct, len(labels))[0] > share
@@ -200,7 +201,7 @@ def _advised(rows: list[Row], told: list[str], first: Row, labels: np.ndarray, l
         )
         decided = reread or row.loss <= DECIDED * math.log(classes)
         together = sum(one.factor != "numbers" for one in row.changes)
-        good = better and row.loss < first.loss and row.believable and low >= floor and together <= TOGETHER and decided
+        good = better and row.loss < first.loss and row.believable and low >= floor and together <= most and decided
         if good and apart(row, first, labels, looks, SURE):
             return row
     return None

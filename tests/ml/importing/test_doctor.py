@@ -194,8 +194,8 @@ def test_a_network_of_two_classes_whose_cut_alone_is_elsewhere_is_left_alone():
     """Trained for one epoch it says one class of everything, and tells them apart all the same: pixels to 255 put its
     cut right by luck, in every picture."""
     data = some_classes(dataset(16, 16, "red", "blue"), 0, 1)
-    for seed, epochs in ((2, 1), (5, 1), (2, 2)):
-        toy = trained("weak", data, interface(data, mean=(0.5,), deviation=(0.5,)), epochs=epochs, seed=seed)
+    for seed, epochs, fields in ((2, 1, {"mean": (0.5,), "deviation": (0.5,)}), (5, 1, {}), (7, 0, {})):
+        toy = trained("weak", data, interface(data, **fields), epochs=epochs, seed=seed)
         table = examined(toy, toy.how)
         assert table["advice"] is None, verdict.lines(table)
 
