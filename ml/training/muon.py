@@ -1,4 +1,7 @@
-"""Muon (Jordan and others 2024): a kernel's step has all its directions made equally long."""
+"""Muon (Jordan and others 2024): a kernel's step has all its directions made equally long.
+
+torch.optim.Muon (2.13) takes matrices alone, no kernels of convolutions.
+"""
 
 from typing import Any
 
