@@ -45,19 +45,22 @@ def chosen_by_outcome(selection: Selection, without: Sequence[str] = CONFIDENCE_
 
 def answers(run: RunData, selection: Selection) -> Answers:
     """At the threshold of the selection; everything is answered without one."""
-    predictions, rows = run.predictions(selection.split), counted(run, selection)
-    sure = predictions.confidence[rows].astype(np.float64) >= (selection.reject or 0.0)
-    right = predictions.right[rows]
-    answered = int(sure.sum())
-    return Answers(
-        Proportion(answered, len(rows)), Proportion(int((right & sure).sum()), answered), int((~right).sum())
-    )
+    n, right = _by_threshold(run, selection)
+    return Answers(Proportion(n[1], sum(n)), Proportion(right[1], n[1]), sum(n) - sum(right))
 
 
 def coverage(run: RunData, selection: Selection) -> Proportion:
     """How many are answered at the threshold of the selection, right or not."""
-    sure = run.predictions(selection.split).confidence[counted(run, selection)].astype(np.float64)
-    return Proportion(int((sure >= (selection.reject or 0.0)).sum()), len(sure))
+    n, _ = _by_threshold(run, selection)
+    return Proportion(n[1], sum(n))
+
+
+def _by_threshold(run: RunData, selection: Selection) -> tuple[list[int], list[int]]:
+    """How many below the threshold and from it on, and how many of each are right."""
+
+    least = selection.reject or 0.0
+    n, right = run.spread(selection, lambda sure: (sure >= least).astype(int), 2, without=CONFIDENCE_FILTERS)
+    return n.tolist(), right.tolist()
 
 
 def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) -> pd.DataFrame:
@@ -67,7 +70,7 @@ def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) ->
     NaN where n is 0.
     """
     values = confidence.astype(np.float64)
-    which = np.clip(np.ceil(values * number).astype(int) - 1, 0, number - 1)
+    which = _bin(values, number)
     n = np.bincount(which, minlength=number)
     total = np.bincount(which, values, minlength=number)
     mean = np.divide(total, n, out=np.full(number, np.nan), where=n > 0)
@@ -75,14 +78,19 @@ def bins(confidence: np.ndarray, right: np.ndarray, number: int = FIFTEENTHS) ->
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n, "right": hits, "confidence": mean})
 
 
+def _bin(sure: np.ndarray, number: int) -> np.ndarray:
+    """int [n]: the places of the bins of confidences, float64 [n]."""
+    return np.clip(np.ceil(sure * number).astype(int) - 1, 0, number - 1)
+
+
 def histogram(run: RunData, selection: Selection) -> pd.DataFrame:
-    """The same of all that are counted, in BINS bins, with wrong; without labels neither right nor wrong."""
-    predictions, rows = run.predictions(selection.split), counted(run, selection)
-    if not predictions.labelled:
-        table = bins(predictions.confidence[rows], np.zeros(len(rows), bool), BINS)
-        return table.drop(columns="right")
-    table = bins(predictions.confidence[rows], predictions.right[rows], BINS)
-    return table.assign(wrong=table["n"] - table["right"])
+    """All that are counted in BINS bins: low, high, n, and with labels right and wrong."""
+    n, right = run.spread(selection, lambda sure: _bin(sure, BINS), BINS, without=CONFIDENCE_FILTERS)
+    edges = np.arange(BINS + 1) / BINS
+    table = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n})
+    if not run.predictions(selection.split).labelled:
+        return table
+    return table.assign(right=right, wrong=n - right)
 
 
 def miscalibration(run: RunData, split: str, rows: np.ndarray) -> dict[str, dict[str, float]]:

@@ -52,6 +52,23 @@ class RunFilters(RunGroups):
             return sum(map(len, self._pieces(selection, without)))
         return len(self.rows(selection, without=without))
 
+    def spread(
+        self, selection: Selection, place: Callable[[Any], Any], number: int, *, without: tuple[str, ...] = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """int [number] twice: how many of what every chip but those named lets through, and how many of these that are
+        right, have a confidence of each place; of examples without labels none is right.
+
+        place: of float64 [k] of confidences, 0..1: 0 to number - 1, never falling. Raises Missing or Broken.
+        """
+        if self._sorted_out(selection, without):
+            index = self.cell_index(selection.split)
+            every, right = self._pieces(selection, without), self._pieces(selection, without, right=True)
+            return index.spread(every, place, number), index.spread(right, place, number)
+        predictions, rows = self.predictions(selection.split), self.rows(selection, without=without)
+        places = np.asarray(place(predictions.confidence[rows].astype(np.float64)))
+        hits = places[predictions.right[rows]] if predictions.labelled else places[:0]
+        return np.bincount(places, minlength=number), np.bincount(hits, minlength=number)
+
     def counted(self, split: str) -> int:
         """How many examples of a split count: all but what people left out. Raises Missing or Broken."""
         predictions = self.predictions(split)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,21 @@ class CellIndex:
         if reject:
             last = min(last, self.surer(lambda sure: sure < reject))
         return first, max(first, last)
+
+    def spread(self, pieces: list[np.ndarray], place: Callable[[Any], Any], number: int) -> np.ndarray:
+        """int [number]: how many of these ranks, ascending in each piece, have a confidence of each place.
+
+        place: of float64 [k] of confidences: 0 to number - 1 each, which never falls as confidence rises.
+        """
+        wanted, size = np.arange(number + 1), len(self)
+        first, last = np.zeros(number + 1, np.int64), np.full(number + 1, size)
+        while (open_ := first < last).any():  # all ends at once: ranks before them are of their place and above
+            middle = np.minimum((first + last) // 2, size - 1)
+            above = place(self.confidence[self.by_rank[middle]].astype(np.float64)) >= wanted
+            first, last = np.where(open_ & above, middle + 1, first), np.where(open_ & ~above, middle, last)
+        ends = first.astype(np.int32)  # as ranks are, which would be copied otherwise
+        before = sum((np.searchsorted(piece, ends) for piece in pieces), np.zeros(number + 1, np.int64))
+        return before[:-1] - before[1:]
 
     def ranked(
         self, true: np.ndarray | None, pred: np.ndarray | None, right: bool | None, span: tuple[int, int]

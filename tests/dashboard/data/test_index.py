@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.analysis import confidence
 from dashboard.data.arrays import Predictions
 from dashboard.data.index import CellIndex, merged
 from dashboard.data.store import Store
@@ -72,6 +73,25 @@ def test_rows_counts_masks_and_orders_agree(toy_home, no_artifacts, split):
         assert order.tolist() == rows[np.lexsort((key, late))].tolist(), query
 
 
+def twentieth(sure):
+    return np.clip(np.ceil(sure * 20).astype(int) - 1, 0, 19)
+
+
+@pytest.mark.parametrize("split", ["test", "validation", "reference"])
+@pytest.mark.parametrize("place", [twentieth, lambda sure: np.asarray(sure >= 0.5).astype(int)])
+def test_what_is_counted_by_confidence_is_what_every_example_says(toy_home, no_artifacts, split, place):
+    run = Store(no_artifacts, toy_home).open(None)
+    p = run.predictions(split)
+    for query in QUERIES:
+        chosen = Selection.parse(query.format(*run.classes)).with_(split=split)
+        for without in ((), ("conf", "tempered", "reject", "outcome")):
+            n, right = run.spread(chosen, place, 20, without=without)
+            rows = run.rows(chosen, without=without)
+            places = place(p.confidence[rows].astype(np.float64))
+            assert n.tolist() == [(places == k).sum() for k in range(20)], query
+            assert right.tolist() == [((places == k) & p.right[rows]).sum() for k in range(20)], query
+
+
 def test_a_cell_costs_what_it_holds(toy_home, no_artifacts, monkeypatch):
     """Once sorted, a chosen cell looks at no other example: what goes through all of them is not called."""
     run = Store(no_artifacts, toy_home).open(None)
@@ -80,6 +100,9 @@ def test_a_cell_costs_what_it_holds(toy_home, no_artifacts, monkeypatch):
     monkeypatch.setattr(type(run), "_passed", None)
     monkeypatch.setattr(CellIndex, "of", None)
     assert run.count(chosen) == len(run.ordered(chosen)) == len(run.rows(chosen))
+    monkeypatch.setattr(type(run), "rows", None)
+    assert confidence.histogram(run, chosen)["n"].sum() == run.count(chosen)
+    assert confidence.answers(run, chosen).coverage.n == run.count(chosen)
     (piece,) = index.ranked(*(np.arange(len(run.classes)) == 0,) * 2, None, (0, len(index)))
     assert piece.base is index.ranks
     assert merged([piece]) is piece
