@@ -370,8 +370,8 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
     assert len(no_worker) == 1
     jobs = Jobs(suspected)
     job = jobs.training(job_id)[0]
-    assert job.run_id == "quick_cnn-reviewed", "a run is called by its network"
-    assert job.spec["model"] == "quick_cnn"
+    assert job.run_id == "patch_cnn-reviewed", "a run is called by its network"
+    assert job.spec["model"] == "patch_cnn"
     (twin,) = job.spec["twins"]["runs"]
     apart = {name for name in twin["config"] if twin["config"][name] != job.spec[name]}
     assert apart == {"labels"}, "the twin differs in the labels alone"

@@ -138,16 +138,16 @@ def test_a_retraining_ends_in_the_comparison_of_old_and_new(live_server, page, i
     expect(page.locator("#review-retrain-what")).to_contain_text("1 label changed, 1 image left out")
     page.get_by_text("The quick recipe").click()
     page.get_by_role("button", name="Retrain with my decisions").click()
-    expect(page.locator("#review-retrain-live")).to_contain_text("quick_cnn-reviewed")
+    expect(page.locator("#review-retrain-live")).to_contain_text("patch_cnn-reviewed")
     table = JobTable(home)
     job = table.claim()
     assert read(home, job.spec["labels"]).against == "toy"
     # what a trainer leaves behind, without the minute that it takes
-    shutil.copytree(home / "runs" / "toy", home / "runs" / "quick_cnn-reviewed")
-    manifest = home / "runs" / "quick_cnn-reviewed" / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"run_id": "toy"', '"run_id": "quick_cnn-reviewed"'))
+    shutil.copytree(home / "runs" / "toy", home / "runs" / "patch_cnn-reviewed")
+    manifest = home / "runs" / "patch_cnn-reviewed" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"run_id": "toy"', '"run_id": "patch_cnn-reviewed"'))
     table.finish(job, "done", "")
-    page.wait_for_url("**/comparison?run=quick_cnn-reviewed&against=toy")
-    expect(page.locator("#comparison-about")).to_contain_text("quick_cnn-reviewed against")
+    page.wait_for_url("**/comparison?run=patch_cnn-reviewed&against=toy")
+    expect(page.locator("#comparison-about")).to_contain_text("patch_cnn-reviewed against")
     page.go_back()
     expect(page.get_by_role("button", name="Compare old and new")).to_be_visible()
