@@ -10,6 +10,7 @@ from ml.images.form import Form
 from ml.images.looks import NAMES, looks
 from ml.images.sheets import on_sheet
 from ml.inference import routing
+from ml.inference.prediction_sets import PredictionSets
 from ml.inference.routing import FARTHEST, Candidate, representatives, route
 from ml.stats import likeness
 from ml.stats.likeness import Likeness
@@ -136,10 +137,13 @@ def test_an_auto_answer_of_a_file_names_its_run():
     file = io.BytesIO()
     Image.fromarray(grey(1, 3)[0].squeeze()).save(file, "PNG")
     items = [Item("spots/a.png", file.getvalue(), ""), Item("b.txt", b"no picture", "")]
-    lines = [one.line(3) for one in routing.answers(items, candidates)]
+    sets = {"spots": PredictionSets(90, 1.0, 1.0)}
+    lines = [one.line(3, sets.get) for one in routing.answers(items, candidates)]
     assert lines[0]["run"] == "spots"
     assert (lines[0]["true"], lines[0]["label"], len(lines[0]["top"])) == ("spots", "spots", 2)
     assert lines[0]["familiarity"] == {"percentile": 20, "unlike": False}
+    assert lines[0]["set"]["level"] == 90
+    assert sorted(lines[0]["set"]["labels"]) == sorted(candidates[0].classes), "every p is at most 1 away from 1"
     assert len(lines[0]["asked"]) == 2
     assert "not a picture" in lines[1]["error"]
     assert "run" not in lines[1]
