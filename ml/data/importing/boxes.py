@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml.data.importing import exports
-from ml.data.importing.exports import OBJECTS, Export, Said, json_of, parsed
+from ml.data.importing.exports import OBJECTS, Export, Said, json_of, objects, parsed
 from ml.data.importing.records import Found
 from ml.data.importing.rows import split_in, text
 from ml.data.importing.sources import Entry, Scratch, Source, looks_like_a_picture
@@ -41,17 +41,17 @@ def _coco(entries: Sequence[Entry]) -> list[Export]:
 
 
 def _of_coco(entry: Entry, value: Mapping[str, Any]) -> Export | None:
-    names = {one["id"]: text(one.get("name")) for one in value.get("categories") or () if _has(one, "id")}
+    names = {one["id"]: text(one.get("name")) for one in objects(value.get("categories")) if _has(one, "id")}
     things: dict[Any, dict[str, None]] = {}
     for one in value["annotations"]:
-        if _has(one, "image_id") and (name := names.get(one.get("category_id"))):
+        if _has(one, "image_id") and _has(one, "category_id") and (name := names.get(one["category_id"])):
             things.setdefault(one["image_id"], {})[name] = None
     if not things:
         return None
     folder, _, file = entry.name.rpartition("/")
     split = split_in(file.rpartition(".")[0]) or split_in(folder.rpartition("/")[2])
     said = [
-        _said(str(one["file_name"]), things.get(one.get("id"), {}), split)
+        _said(str(one["file_name"]), things.get(one["id"], {}) if _has(one, "id") else {}, split)
         for one in value["images"]
         if _has(one, "file_name")
     ]

@@ -130,9 +130,24 @@ def json_of(entry: Entry) -> Any:
         return None  # JSON lines, which is a table, or broken, which tables say
 
 
+def listed(value: object) -> list[Any]:
+    """A list as it is, [] for anything else: what others write need not be what their format promises."""
+    return value if isinstance(value, list) else []
+
+
+def fields(value: object) -> dict[str, Any]:
+    """An object as it is, {} for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a list."""
+    return [one for one in listed(value) if isinstance(one, dict)]
+
+
 def _fiftyone(entry: Entry, value: dict[str, Any]) -> Export:
     """labels: file without its suffix → id or name of a class, or an object with that."""
-    classes = [str(one) for one in value["classes"] or ()]
+    classes = [str(one) for one in listed(value["classes"])]
     said = []
     for path, label in value["labels"].items():
         label = label.get("label") if isinstance(label, dict) else label
@@ -147,15 +162,15 @@ def _fiftyone(entry: Entry, value: dict[str, Any]) -> Export:
 
 def _datumaro(entry: Entry, value: dict[str, Any]) -> Export | None:
     """items with annotations of the type label; the file is called like its subset."""
-    listed = (value["categories"].get("label") or {}).get("labels")
-    if not isinstance(listed, list):
+    named = fields(value["categories"].get("label")).get("labels")
+    if not isinstance(named, list):
         return None
-    classes = [str(one.get("name")) for one in listed if isinstance(one, dict)]
+    classes = [str(one.get("name")) for one in objects(named)]
     split = split_in(entry.name.rpartition("/")[2].rpartition(".")[0])
     said = []
-    for item in value["items"]:
-        media = item.get("image") or item.get("media") or {}
-        ids = [one.get("label_id") for one in item.get("annotations") or () if one.get("type") == "label"]
+    for item in objects(value["items"]):
+        media = fields(item.get("image") or item.get("media"))
+        ids = [one.get("label_id") for one in objects(item.get("annotations")) if one.get("type") == "label"]
         known = [one for one in ids if isinstance(one, int) and 0 <= one < len(classes)]
         problem = "" if len(known) == len(ids) else "its label is none of the classes"
         labels = dict.fromkeys(classes[one] for one in known)
@@ -168,16 +183,16 @@ def _label_studio(entry: Entry, tasks: list[Any]) -> Export:
     said, asked = [], ""
     drawn: list[Said] = []  # by what is drawn in a picture, where nothing was chosen of any
     for task in tasks:
-        data = (task.get("data") if isinstance(task, dict) else None) or {}
+        data = fields(fields(task).get("data"))
         path = next((str(one) for one in data.values() if isinstance(one, str)), "")
         votes: list[tuple[str, ...]] = []
         things: dict[str, None] = {}
-        for annotation in task.get("annotations") or task.get("completions") or () if data else ():
-            results = [] if annotation.get("was_cancelled") else annotation.get("result") or []
+        for annotation in objects(task.get("annotations") or task.get("completions")) if data else ():
+            results = [] if annotation.get("was_cancelled") else objects(annotation.get("result"))
             choices = [one for one in results if _choice(one)]
             things |= dict.fromkeys(text(label) for one in results for label in _drawn(one))
             asked = asked or next((str(one.get("from_name")) for one in choices), "")
-            path = next((str(data.get(one["to_name"])) for one in choices if one.get("to_name") in data), path)
+            path = next((str(data[to]) for one in choices if (to := str(one.get("to_name"))) in data), path)
             mine = [_choice(one) for one in choices if str(one.get("from_name")) == asked]
             votes += [tuple(map(text, mine[0]))] if mine else []
         labels = votes[0] if votes else ()
@@ -189,16 +204,16 @@ def _label_studio(entry: Entry, tasks: list[Any]) -> Export:
 
 def _choice(result: dict[str, Any]) -> list[Any]:
     """What was chosen: of a tree of classes the last one on each way."""
-    value = result.get("value") or {}
+    value = fields(result.get("value"))
     if result.get("type") == "taxonomy":
-        return [way[-1] for way in value.get("taxonomy") or () if way]
-    return (value.get("choices") or []) if result.get("type") == "choices" else []
+        return [way[-1] for way in map(listed, listed(value.get("taxonomy"))) if way]
+    return listed(value.get("choices")) if result.get("type") == "choices" else []
 
 
 def _drawn(result: dict[str, Any]) -> list[Any]:
     """Labels of a box, an outline or a stroke."""
-    kind, value = str(result.get("type")), result.get("value") or {}
-    return (value.get(kind) or []) if kind.endswith("labels") and kind != "labels" else []
+    kind, value = str(result.get("type")), fields(result.get("value"))
+    return listed(value.get(kind)) if kind.endswith("labels") and kind != "labels" else []
 
 
 def _roboflow(entry: Entry, scratch: Scratch) -> Export | None:
