@@ -6,6 +6,7 @@ request: half of what such a small form took. Whatever is not written plainly is
 
 import io
 import re
+from typing import IO
 
 from werkzeug.datastructures import FileStorage, MultiDict
 
@@ -18,6 +19,22 @@ HEAD = re.compile(
 BOUNDARY = re.compile(r"""multipart/form-data; *boundary=("?)([\w'()+.-]{1,70})\1""", re.IGNORECASE | re.ASCII)
 
 Form = tuple[dict[str, str], MultiDict[str, FileStorage]]
+
+
+class UncutEnd:
+    """A body that is never cut within its closing delimiter, after the first of its two dashes.
+
+    werkzeug 3.1.9, which is handed 64 kB at a time, takes the line break before a delimiter that is cut there for
+    content: the last file has a byte more (https://github.com/pallets/werkzeug/issues/3285).
+    """
+
+    def __init__(self, body: IO[bytes], boundary: bytes) -> None:
+        self._body, self._cut = body, b"--" + boundary + b"-"
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, of which there may be one more than were asked for."""
+        found: bytes = self._body.read(size)
+        return found + self._body.read(1) if found.endswith(self._cut) else found
 
 
 def boundary_of(content_type: str) -> bytes | None:

@@ -17,8 +17,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import BadRequest, HTTPException
-from werkzeug.formparser import parse_form_data
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+from werkzeug.wsgi import LimitedStream
 
 from dashboard.api import multipart
 from dashboard.data.run import RunData
@@ -193,7 +194,8 @@ def parts(limit: int, words: str, most: int, what: str) -> tuple[dict[str, str],
     """
     if request.mimetype != "multipart/form-data":
         raise RequestError(415, f"Send multipart/form-data with {what}.")
-    stream: Any = request.stream
+    # Limited here: Flask's own limit is that of the largest body of any address.
+    stream: Any = LimitedStream(request.stream, limit, is_max=True)
     boundary, length = multipart.boundary_of(request.headers.get("Content-Type", "")), request.content_length
     if boundary and length is not None and length <= min(limit, multipart.MOST):
         body = stream.read()
@@ -201,14 +203,13 @@ def parts(limit: int, words: str, most: int, what: str) -> tuple[dict[str, str],
         if found is not None:
             return found
         stream = io.BytesIO(body)
+    if boundary:
+        stream = multipart.UncutEnd(stream, boundary)
+    parser = FormDataParser(lambda *_, **__: io.BytesIO(), max_form_memory_size=FIELD_BYTES, max_form_parts=most)
     try:
-        _, text, files = parse_form_data(
-            {**request.environ, "wsgi.input": stream},
-            stream_factory=lambda *_, **__: io.BytesIO(),
-            max_form_memory_size=FIELD_BYTES,
-            max_content_length=limit,
-            max_form_parts=most,
-        )
+        if length is not None and length > limit:
+            raise RequestEntityTooLarge
+        _, text, files = parser.parse(stream, request.mimetype, length, request.mimetype_params)
     except HTTPException as error:
         sentence = "The request is too large." if error.code == 413 else "The form could not be read."
         raise RequestError(error.code or 400, f"{sentence} {words}") from None

@@ -3,12 +3,14 @@
 import io
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.formparser import parse_form_data
 from werkzeug.test import EnvironBuilder
 
 from dashboard.api import multipart
+from dashboard.api.requests import parts
 
 BOUNDARY = b"0123456789abcdef"
 
@@ -51,6 +53,22 @@ def test_where_the_boundary_is_in_the_content_nothing_else_is_read_than_werkzeug
     if found is not None:
         text, files = found
         assert (text, {name: (one.filename, one.read()) for name, one in files.items()}) == by_werkzeug(body)
+
+
+@pytest.mark.parametrize("cut", range(len(BOUNDARY) + 8))
+def test_what_is_large_is_the_same_wherever_its_end_is_cut(cut):
+    """werkzeug reads 64 kB at a time; what it takes for the end of a file must not hang on where that falls."""
+    end = b"\r\n--" + BOUNDARY + b"--\r\n"
+    frame = len(of((FILE, b""))) - len(end)
+    content = b"x" * (multipart.MOST + 65_536 - (multipart.MOST + frame + cut) % 65_536)
+    body = of((FILE, content))
+    assert len(body) > multipart.MOST
+    assert (len(body) - len(end) + cut) % 65_536 == 0
+    with Flask(__name__).test_request_context(
+        method="POST", data=body, content_type=f"multipart/form-data; boundary={BOUNDARY.decode()}"
+    ):
+        _, files = parts(2 * multipart.MOST, "", 8, "a file")
+    assert files["image"].stream.read() == content
 
 
 @pytest.mark.parametrize(

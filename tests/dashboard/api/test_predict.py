@@ -320,7 +320,7 @@ def test_a_batch_without_files_is_told_what_to_send(client):
     assert client.get("/api/v1/batch", base_url="http://127.0.0.1").status_code == 405
     answer = client.post("/api/v1/batch", data={"top": "1"}, base_url="http://127.0.0.1")
     assert answer.status_code == 415
-    many = send(client, [("a.png", b"") for _ in range(2_010)])
+    many = send(client, [("a.png", b"x") for _ in range(2_010)])  # werkzeug writes empty files a line break short
     assert many.status_code == 413
     assert "2,000 files" in many.get_json()["error"]
 
