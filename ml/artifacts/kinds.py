@@ -39,16 +39,16 @@ NOUN_NEEDS: dict[str, str] = {
     "unlabelled": "features",
     "unlabelled_neighbours": "features",
     "preparation": NETWORK,
-    "engines": "layers",
+    "engines": NETWORK,
     "onnx": "layers",
-    "int8": "layers",
+    "int8": NETWORK,
     "robustness": NETWORK,
     "attacks": "gradients",
     "robustness_answers": NETWORK,
 }
 """What a run must be able to do for a noun to be made of it; nothing for the others."""
 
-ASKED = ("unlabelled", "unlabelled_neighbours", "engines", "onnx", "int8", "attacks")
+ASKED = ("unlabelled", "unlabelled_neighbours", "onnx", "attacks")
 """Nouns of a network and more: of a run without one, that it has none is said first."""
 
 TAG_NEEDS = {

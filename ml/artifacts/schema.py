@@ -381,7 +381,7 @@ NOUNS: dict[str, Table | Arrays | Graph] = {
             "engines",
             "What computes the network, side by side on one thread: bytes of its file, milliseconds of one picture (p50, p95 "
             "of `times`), pictures a second in batches, right answers on test with the ends of their 95 % interval, answers "
-            "like torch's, largest difference of a probability from torch's.",
+            "like the first engine's, largest difference of a probability from the first's.",
             {
                 "engine": "str",
                 "bytes": "int",

@@ -5,6 +5,8 @@ other work on the machine slows all of them. Speeds are of the machine they were
 """
 
 import time
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,31 +15,41 @@ from safetensors.numpy import save
 
 from ml.data.images import AnyImages
 from ml.evaluation.context import EvaluationContext
+from ml.inference import int8 as smaller
 from ml.inference import onnx_export
 from ml.inference.classifier import Classifier
-from ml.inference.contract import INFERENCE_BATCH, Engine
+from ml.inference.contract import INFERENCE_BATCH, ImageClassifier
+from ml.inference.imported import ImportedClassifier
 from ml.inference.onnx import OnnxClassifier
 from ml.stats.intervals import wilson
 from ml.system.processor import processor
 
 SPLIT = "test"
 ROUNDS, WARM_UP, TIMES = 10, 20, 50
+Engines: TypeAlias = Mapping[str, tuple[ImageClassifier, int]]
 
 
 def table(context: EvaluationContext, *, rounds: int | None = None) -> pd.DataFrame:
     """One row an engine, see the schema; the ONNX files come along."""
-    context.tell("writing ONNX")
-    graph = onnx(context)
-    context.tell("quantising")
-    small = int8(context, graph)
-    context.also |= {"onnx": graph, "int8": small}
+    asked: ImageClassifier = context.classifier
+    if isinstance(asked, ImportedClassifier):
+        context.tell("quantising")
+        graph, small = asked.graph, int8(context)
+        context.also["int8"] = small
+        engines: Engines = {"onnx": (asked, len(graph)), "int8": (asked.replaced(small), len(small))}
+    else:
+        context.tell("writing ONNX")
+        graph = onnx(context)
+        context.tell("quantising")
+        small = int8(context, graph)
+        context.also |= {"onnx": graph, "int8": small}
+        dataset = describe(context.classifier)
+        engines = {
+            "torch": (context.classifier, weigh(context.classifier)),
+            "onnx": (OnnxClassifier(graph, dataset), len(graph)),
+            "int8": (OnnxClassifier(small, dataset), len(small)),
+        }
     context.tell("measuring")
-    dataset = describe(context.classifier)
-    engines: dict[str, tuple[Engine, int]] = {
-        "torch": (context.classifier, weigh(context.classifier)),
-        "onnx": (OnnxClassifier(graph, dataset), len(graph)),
-        "int8": (OnnxClassifier(small, dataset), len(small)),
-    }
     return compare(engines, context.splits[SPLIT].images, context.splits[SPLIT].labels, rounds=rounds or ROUNDS)
 
 
@@ -48,12 +60,16 @@ def onnx(context: EvaluationContext) -> bytes:
 
 def int8(context: EvaluationContext, graph: bytes | None = None) -> bytes:
     """The network in int8, calibrated on reference pictures, which are of train."""
+    asked: ImageClassifier = context.classifier
+    images = context.splits["reference"].images
+    if isinstance(asked, ImportedClassifier):
+        return smaller.of_imported(asked.graph, asked.interface, images, context.seed)
     graph = onnx_export.graph(context.classifier) if graph is None else graph
-    return onnx_export.quantised(graph, context.splits["reference"].images, context.seed)
+    return smaller.quantised(graph, images, context.seed)
 
 
 def compare(
-    engines: dict[str, tuple[Engine, int]],
+    engines: Engines,
     images: AnyImages,
     labels: np.ndarray,
     *,

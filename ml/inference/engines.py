@@ -1,13 +1,13 @@
 """Which program computes a run's network: torch, or onnxruntime on an ONNX file in float32 or int8, without torch.
 
-An imported ONNX has one engine, onnxruntime on its own file, which answers where torch or ONNX would.
+An imported ONNX has onnxruntime on its own file, which answers where torch or ONNX would, and the same file in int8.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from ml.artifacts import kinds
-from ml.artifacts.reader import Missing, Run
+from ml.artifacts.reader import Run
 from ml.inference.contract import Timed
 from ml.inference.imported import ImportedClassifier
 from ml.inference.onnx import OnnxClassifier
@@ -17,8 +17,9 @@ NAMES = {"torch": "torch", "onnx": "ONNX", "int8": "int8"}
 
 
 def offered(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Engine → what people call it, of a run: an imported ONNX has its own alone, which stands where torch does."""
-    return {"torch": "onnxruntime"} if kinds.weights_file(manifest) == kinds.IMPORTED_NETWORK else NAMES
+    """Engine → what people call it, of a run: the own file of an imported ONNX stands where torch does."""
+    imported = kinds.weights_file(manifest) == kinds.IMPORTED_NETWORK
+    return {"torch": "onnxruntime", "int8": NAMES["int8"]} if imported else NAMES
 
 
 def open_run(run: Run, engine: str = "torch") -> Timed:
@@ -27,9 +28,8 @@ def open_run(run: Run, engine: str = "torch") -> Timed:
     if engine not in ENGINES:
         raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
     if kinds.weights_file(run.manifest) == kinds.IMPORTED_NETWORK:
-        if engine == "int8":
-            raise Missing("A network in int8 is made of those that were trained here, and this one was imported.")
-        return ImportedClassifier.open(run)
+        opened = ImportedClassifier.open(run)
+        return opened.replaced(run.graph(engine)) if engine == "int8" else opened
     if engine == "torch":
         from ml.inference.classifier import Classifier
 

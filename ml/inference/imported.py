@@ -263,13 +263,22 @@ class ImportedClassifier:
         gradients = kinds.has(run.manifest, "gradients")
         return cls(run.network(), interface, data["classes"], shape, gradients=gradients, again=run.network)
 
+    @property
+    def graph(self) -> bytes:
+        """The file, read again."""
+        return self._again()
+
+    def replaced(self, graph: bytes) -> "ImportedClassifier":
+        """Another file in its place that is asked the same way, which tells no gradients."""
+        return ImportedClassifier(graph, self.interface, self.classes, self.shape)
+
     @cached_property
     def differentiable(self) -> "Rebuilt":
         """The same network in torch. Raises Missing without onnx2torch, Broken where it cannot be rebuilt."""
         from ml.inference.rebuilt import NoGradients, Rebuilt
 
         try:
-            return Rebuilt(self._again(), self.interface, self.classes, self.shape)
+            return Rebuilt(self.graph, self.interface, self.classes, self.shape)
         except NoGradients as error:
             raise Broken(f"the imported network cannot be rebuilt in torch: {error}") from error
 

@@ -1,4 +1,4 @@
-"""What the network costs as torch runs it, as ONNX and in int8, and what the smaller ones get wrong."""
+"""What the network costs as it is, as ONNX and in int8, and what the smaller ones get wrong."""
 
 from enum import StrEnum
 from typing import Any
@@ -126,13 +126,14 @@ def words(services: Services, job: Job) -> str:
 def table(frame: pd.DataFrame) -> list[Any]:
     """A column an engine, a row a measure; every proportion with its interval."""
     rows = {row["engine"]: row for row in frame.to_dict("records")}
-    held = rows["torch"]
+    held = frame.to_dict("records")[0]
+    own = held["engine"]
 
     def right(row: dict[Any, Any]) -> Any:
         return _doubt(Proportion(int(row["correct"]), int(row["n"])))
 
     def alike(row: dict[Any, Any]) -> Any:
-        return "" if row is held else _doubt(Proportion(int(row["agreeing"]), int(row["n"])))
+        return "" if row["engine"] == own else _doubt(Proportion(int(row["agreeing"]), int(row["n"])))
 
     lines = [
         ("File", lambda row: f"{row['bytes'] / 1000:,.0f} kB"),
@@ -140,7 +141,7 @@ def table(frame: pd.DataFrame) -> list[Any]:
         ("p95", lambda row: f"{milliseconds(row['p95_ms'] / 1000)} ms"),
         ("In batches", lambda row: f"{row['images_per_second']:,.0f} /s"),
         ("Accuracy, test", right),
-        ("As torch says", alike),
+        (f"As {NAMES.get(own, own).partition(',')[0]} says", alike),
     ]
     head = html.Tr([html.Td(), *(column_head(NAMES.get(name, name)) for name in rows)])
     body = [
@@ -166,8 +167,8 @@ def _doubt(share: Proportion) -> list[Any]:
 def verdict(frame: pd.DataFrame) -> list[str]:
     """What int8 gains, and in so many words where it loses."""
     rows = {row["engine"]: row for row in frame.to_dict("records")}
-    small, full, eager = rows["int8"], rows["onnx"], rows["torch"]
-    points = 100 * (small["accuracy"] - eager["accuracy"])
+    small, full, eager = rows["int8"], rows["onnx"], rows.get("torch")  # an imported ONNX has no torch
+    points = 100 * (small["accuracy"] - (eager or full)["accuracy"])
     gains: list[str] = []
     losses: list[str] = []
 
@@ -175,10 +176,16 @@ def verdict(frame: pd.DataFrame) -> list[str]:
         (gains if better else losses).append(gain if better else loss)
 
     size, one = small["bytes"] / full["bytes"], full["p50_ms"] / small["p50_ms"]
-    many, torch = small["images_per_second"] / full["images_per_second"], eager["p50_ms"] / small["p50_ms"]
+    many = small["images_per_second"] / full["images_per_second"]
     compare(size < 1, f"{100 * size:.0f} % of ONNX's size", f"a file of {100 * size:.0f} % of ONNX's")
-    compare(torch > 1, f"{torch:.1f} times as fast as torch for one picture", f"{torch:.2f} of torch's pace")
-    compare(one > 1, f"{one:.1f} times as fast as ONNX", f"{one:.2f} of ONNX's pace for one picture")
+    if eager:
+        torch = eager["p50_ms"] / small["p50_ms"]
+        compare(torch > 1, f"{torch:.1f} times as fast as torch for one picture", f"{torch:.2f} of torch's pace")
+    compare(
+        one > 1,
+        f"{one:.1f} times as fast as ONNX{'' if eager else ' for one picture'}",
+        f"{one:.2f} of ONNX's pace for one picture",
+    )
     compare(many > 1, f"{many:.1f} times ONNX's pace in batches", f"{many:.2f} of ONNX's pace in batches")
     compare(points >= 0, f"{points:.2f} points more accuracy", f"{-points:.2f} points of accuracy")
     sentences = [f"int8 gains: {', '.join(gains)}."] if gains else []

@@ -55,6 +55,17 @@ def test_the_table_has_every_share_with_its_interval(services):
     assert "a processor" in text
 
 
+def test_an_imported_onnx_is_held_against_its_own_file():
+    own = pd.DataFrame([row("onnx"), row("int8", **SMALL)])
+    text = words(engines.table(own))
+    assert "As ONNX says" in text
+    assert "torch" not in text
+    assert engines.verdict(own) == [
+        "int8 gains: 25 % of ONNX's size, 4.0 times as fast as ONNX for one picture, 4.0 times ONNX's pace in batches.",
+        "int8 loses: 0.25 points of accuracy.",
+    ]
+
+
 def test_where_int8_loses_it_is_said():
     assert engines.verdict(MEASURED) == [
         "int8 gains: 25 % of ONNX's size, 8.0 times as fast as torch for one picture, 4.0 times as fast as ONNX, "

@@ -496,7 +496,7 @@ def test_a_run_is_added_from_the_command_line_and_scores_as_the_one_it_came_from
     # it answers again, and says of what it cannot do that it cannot
     assert rescoring.rescore(library, "theirs", "test")[2:] == (0, 0)
     assert open_run(run).capabilities == {*run.manifest["capabilities"]} >= {"probabilities", "features"}
-    for noun in ("engines", "filters", "familiarity"):
+    for noun in ("onnx", "filters", "familiarity"):
         with pytest.raises(Incapable):
             pipeline.evaluate(library, "theirs", [noun])
     assert pipeline.evaluate(library, "theirs", ["scores", "tags"])

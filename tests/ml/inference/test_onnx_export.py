@@ -9,7 +9,7 @@ from torch import nn
 
 from ml import models
 from ml.artifacts.reader import Library, Missing
-from ml.inference import onnx_export
+from ml.inference import int8, onnx_export
 from ml.inference.classifier import Classifier
 from ml.inference.onnx import OnnxClassifier
 from ml.models.efficientnet_lite import Conv2dSame
@@ -56,7 +56,7 @@ def graph(toy):
 
 @pytest.fixture(scope="module")
 def small(toy, graph):
-    return onnx_export.quantised(graph, toy[2]["reference"].images)
+    return int8.quantised(graph, toy[2]["reference"].images)
 
 
 def kinds(graph):
@@ -123,7 +123,7 @@ def test_the_file_says_what_it_takes_and_means(toy, graph, small):
 
 def test_equal_networks_are_equal_bytes(toy, graph, small):
     assert onnx_export.graph(toy[0]) == graph
-    assert onnx_export.quantised(graph, toy[2]["reference"].images) == small
+    assert int8.quantised(graph, toy[2]["reference"].images) == small
 
 
 def test_int8_is_small_and_says_nearly_the_same(toy, graph, small):
@@ -153,8 +153,8 @@ def test_pixels_go_in_as_they_are_where_that_changes_nothing(toy, small, monkeyp
     images = splits["test"].images
     assert not {"Cast", "Sub", "Mul"} & set(kinds(small))
     said = OnnxClassifier(small, about).logits_and_features(images)
-    monkeypatch.setattr(onnx_export, "_bare", lambda *_: None)
-    longer = onnx_export.quantised(onnx_export.graph(classifier), splits["reference"].images)
+    monkeypatch.setattr(int8, "_bare", lambda *_: None)
+    longer = int8.quantised(onnx_export.graph(classifier), splits["reference"].images)
     assert {"Cast", "Sub", "Mul"} <= set(kinds(longer))
     for one, other in zip(said, OnnxClassifier(longer, about).logits_and_features(images), strict=True):
         assert np.array_equal(one, other)
@@ -163,7 +163,7 @@ def test_pixels_go_in_as_they_are_where_that_changes_nothing(toy, small, monkeyp
 def test_channels_of_different_scales_are_scaled_before():
     classifier, about = untrained("mlp", height=8, width=8, channels=3)
     graph = onnx_export.graph(classifier)
-    small = onnx_export.quantised(graph, pictures(64, about))
+    small = int8.quantised(graph, pictures(64, about))
     assert {"Cast", "Sub", "Mul"} <= set(kinds(small))
     images = pictures(50, about, seed=1)
     held = classifier.probabilities(images)
@@ -172,7 +172,7 @@ def test_channels_of_different_scales_are_scaled_before():
 
 def test_what_cannot_be_done_is_said(toy, graph, monkeypatch):
     with pytest.raises(ValueError, match="training pictures"):
-        onnx_export.quantised(graph, toy[2]["test"].images[:0])
+        int8.quantised(graph, toy[2]["test"].images[:0])
 
     class Strange(nn.Module):
         def forward(self, images):
@@ -206,7 +206,7 @@ def test_zeros_before_a_maximum_count_in_int8_too(tmp_path):
     made = helper.make_graph(nodes, "g", slots[:1], slots[1:], [pads])
     place = str(tmp_path / "net.onnx")
     onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), place)
-    onnx_export._optimised(place)
+    int8._optimised(place)
     session = onnxruntime.InferenceSession(place, providers=["CPUExecutionProvider"], disabled_optimizers=CHANGING)
     assert not session.run(None, {"x": -np.ones((1, 1, 2, 2), np.float32)})[0].any()
 
@@ -217,7 +217,7 @@ def test_convolutions_of_large_maps_stay_in_float32():
     torch.manual_seed(0)
     module = models.build("small_vgg", channels=1, height=100, width=100, classes=2)
     images = np.random.default_rng(0).integers(0, 256, (8, 100, 100, 1), dtype=np.uint8)
-    model = onnx.load_from_string(onnx_export.quantised(onnx_export.graph(Classifier(module, about)), images))
+    model = onnx.load_from_string(int8.quantised(onnx_export.graph(Classifier(module, about)), images))
     makers = {node.output[0]: node.op_type for node in model.graph.node}
     eight = [makers.get(node.input[1]) == "DequantizeLinear" for node in model.graph.node if node.op_type == "Conv"]
     assert eight == [False, False, True, True, True, True]
