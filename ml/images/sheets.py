@@ -42,13 +42,13 @@ def on_sheet(image: np.ndarray) -> np.ndarray:
 
 def find_sheet(image: np.ndarray) -> Sheet | None:
     """The largest sheet in a picture, uint8 [h, w, c], that shows something; None where there is none."""
-    import cv2  # not at the top: reading runs needs no OpenCV
-
     height, width, channels = image.shape
     scale = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if min(size) < 48:
         return None
+    import cv2  # not before it is needed: 15 MB that reading runs and small pictures go without
+
     small = np.asarray(pil(image).resize(size, Image.Resampling.BOX)).reshape(size[1], size[0], channels)
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for mask in _masks(small):

@@ -79,8 +79,11 @@ class Job:
         return self.state in ACTIVE
 
 
-def _schema_1() -> tuple[Table, Table, Table, MetaData]:
-    """The tables as the first migration makes them. A later version writes its own function and leaves this one."""
+def _schema_1(dialect: str = "sqlite") -> tuple[Table, Table, Table, MetaData]:
+    """The tables as the first migration makes them. A later version writes its own function and leaves this one.
+
+    dialect: of SQLAlchemy; to name another than is in use would load it, 4 MB of PostgreSQL's.
+    """
     metadata = MetaData()
     jobs = Table(
         "jobs",
@@ -114,9 +117,12 @@ def _schema_1() -> tuple[Table, Table, Table, MetaData]:
         sqlite_autoincrement=True,
     )
     running, holds_name = jobs.c.state == "running", (jobs.c.kind == "train") & (jobs.c.state != "cancelled")
-    slot = (jobs.c.kind, jobs.c.slot)
-    Index("jobs_running", *slot, unique=True, sqlite_where=running, postgresql_where=running)
-    Index("jobs_name", jobs.c.run_id, unique=True, sqlite_where=holds_name, postgresql_where=holds_name)
+
+    def of_rows(condition: Any) -> dict[str, Any]:
+        return {f"{dialect}_where": condition}
+
+    Index("jobs_running", jobs.c.kind, jobs.c.slot, unique=True, **of_rows(running))
+    Index("jobs_name", jobs.c.run_id, unique=True, **of_rows(holds_name))
     epochs = Table(
         "job_epochs",
         metadata,
@@ -191,7 +197,7 @@ events, _ = _schema_3()
 
 
 def _step_1(connection: Connection) -> None:
-    _schema_1()[-1].create_all(connection)
+    _schema_1(connection.dialect.name)[-1].create_all(connection)
 
 
 def _step_2(connection: Connection) -> None:

@@ -13,6 +13,8 @@ M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of malloc.h
 ARENAS = 2
 LARGE_BYTES = 1 << 20
 SHARE = 0.7  # of what is free
+SMAPS = Path("/proc/self/smaps")  # what the process has in memory, by stretch of addresses
+MADV_DONTNEED = 4  # of mman.h
 GROUP = Path("/sys/fs/cgroup")  # of a container
 TOO_LITTLE = "more memory than is free here: bring it in parts, or where there is more"
 
@@ -70,6 +72,29 @@ def trim() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def unread() -> None:
+    """Return to the system the pages of libraries that were read while they were loaded and may never be again: their
+    code, which nobody writes to. What is needed comes back out of the system's own cache of files."""
+    with contextlib.suppress(OSError, AttributeError, TypeError, ValueError):
+        advise = ctypes.CDLL(None, use_errno=True).madvise
+        advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        for first, last in _code():
+            advise(first, last - first, MADV_DONTNEED)
+
+
+def _code() -> Iterator[tuple[int, int]]:
+    """(first byte, byte after the last) of every stretch of a file that this process may run and holds no copy of."""
+    place = None
+    for line in SMAPS.read_text(encoding="utf-8", errors="replace").splitlines():
+        head = line.split(maxsplit=5)
+        if not head[0].endswith(":"):
+            whole = len(head) == 6 and head[5].startswith("/") and head[1] == "r-xp"
+            first, last = (int(one, 16) for one in head[0].split("-"))
+            place = (first, last) if whole else None
+        elif place is not None and head[0] == "Anonymous:" and head[1] == "0":
+            yield place
+
+
 def settle() -> None:
     """After much was loaded: collect garbage, never look through the rest again, return what is free to the system.
 
@@ -79,6 +104,7 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     trim()
+    unread()
 
 
 @contextlib.contextmanager

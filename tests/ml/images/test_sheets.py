@@ -1,5 +1,9 @@
 """Prints on other ground, drawn: what they lie on is left out; and what is no print."""
 
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -108,3 +112,17 @@ def test_what_only_resembles_an_enlarged_copy_is_prepared_like_any_other():
     for picture in (coloured, small, grey, large[:, 20:200]):
         why = {step.name: step.why for step in prepare(picture, FORM).steps}["straighten"]
         assert why != "lies as training pictures do"
+
+
+def test_pictures_too_small_for_a_sheet_load_no_opencv():
+    code = """
+        import sys
+        import numpy as np
+        from ml.images.sheets import find_sheet
+        assert find_sheet(np.zeros((28, 28, 1), np.uint8)) is None
+        print("cv2" in sys.modules)
+        find_sheet(np.zeros((64, 64, 1), np.uint8))
+        print("cv2" in sys.modules)
+        """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["False", "True"]

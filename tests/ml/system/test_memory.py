@@ -63,3 +63,38 @@ def test_parquet_is_read_and_written_without_the_file_systems_of_clouds(tmp_path
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "pyarrow._parquet" in loaded
     assert not {"pyarrow._s3fs", "pyarrow._gcsfs", "pyarrow._azurefs", "pyarrow._hdfs"} & {*loaded}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what is in memory")
+def test_code_that_only_loading_has_read_goes_back_and_runs_on():
+    code = """
+        import numpy as np
+        import psutil
+        import pyarrow.parquet
+        from ml.system import memory
+        inverse = np.linalg.inv(np.eye(50) * 2)
+        before = psutil.Process().memory_info()
+        memory.unread()
+        after = psutil.Process().memory_info()
+        assert np.array_equal(np.linalg.inv(np.eye(50) * 2), inverse)
+        print(before.rss - after.rss, before.shared - after.shared)
+        """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert min(map(int, said)) > 10e6
+
+
+def test_the_tables_of_jobs_load_the_dialect_of_their_database_alone():
+    code = """
+        import sys
+        from sqlalchemy.schema import CreateIndex
+        from ml.jobs import tables
+        assert "sqlalchemy.dialects.postgresql" not in sys.modules
+        from sqlalchemy.dialects import postgresql, sqlite
+        for dialect in (sqlite.dialect(), postgresql.dialect()):
+            for index in tables._schema_1(dialect.name)[0].indexes:
+                print(" WHERE " in str(CreateIndex(index).compile(dialect=dialect)))
+        """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["True"] * 4
