@@ -24,7 +24,9 @@ from dashboard.components import (
 from dashboard.components.icons import icon
 from dashboard.components.page import Page, merged
 from dashboard.components.picker import Picker, group, together
+from dashboard.data.cache import Cache
 from dashboard.data.store import Store
+from dashboard.first import keeping
 from dashboard.first.document import App
 from dashboard.pages import PAGES, TABLES, VIEWS
 from dashboard.records.decisions import Decisions
@@ -99,6 +101,8 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     )
     app.store, app.launcher = store, jobs.manager
     app.early = lambda path: next((page.early for page in PAGES if page.path == path), ())
+    still = {page.path for page in PAGES if page.still} if not jobs.clustered else set()  # trouble is in no database
+    app.drawn = keeping.Drawn(store, still.__contains__, database.Changes(jobs.home), Cache(keeping.KEPT))
     app.layout = lambda: frame(services)
     app.whole = lambda: html.Div([frame(services), *(page.layout(services, Selection()) for page in PAGES)])
     # the browser asks in this order: first what every click waits for

@@ -94,7 +94,7 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "`create_app`, and the frame every page stands in: navigation, run picker, notes about the address",
     ),
     "dashboard.first": (
-        ("dashboard.data", "dashboard.theme", "dashboard.web", "ml.system"),
+        ("dashboard.data", "dashboard.theme", "dashboard.web", "ml.people", "ml.system"),
         "the document and the first screen in it: a page after its first callbacks, drawn on the server",
     ),
     "dashboard.observe": (

@@ -77,7 +77,8 @@ class Page:
     draws what of the head follows the address otherwise. report: the view that the page's report shows. first: panels
     whose answers every click waits for; the browser asks in the order of registration. closed: the sentence that a
     read-only server shows in place of all panels. early: how the names of the callbacks begin whose answers come with
-    the page itself, so that what they show stands before any script has run.
+    the page itself, so that what they show stands before any script has run; still: whether all of that follows from
+    address, reader, runs, pictures and database alone, so that it may be shown again while none has changed.
     """
 
     path: str
@@ -95,6 +96,7 @@ class Page:
     closed: str = ""
     kind: str = ""
     early: Sequence[str] = ()
+    still: bool = False
 
     @property
     def name(self) -> str:

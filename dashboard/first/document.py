@@ -8,7 +8,7 @@ from flask import request
 
 from dashboard import theme
 from dashboard.data.store import Store
-from dashboard.first import screen
+from dashboard.first import keeping, screen
 from dashboard.web import bundles, errors
 from ml.system.paths import ASSETS
 
@@ -34,13 +34,16 @@ class App(Dash):
     launcher: BaseBackgroundCallbackManager
     bundles: dict[str, str]  # css, js → the file in assets/
     early: Callable[[str], Sequence[str]]  # path → how the names of the callbacks begin that its document answers
+    drawn: keeping.Drawn
     inline = (screen.INLINE,)  # scripts of the page that its security policy lets run
 
     def interpolate_index(self, **parts: str) -> str:  # type: ignore[override]
         most = max((len(entry.manifest["dataset"]["classes"]) for entry in self.store.runs() if entry.ok), default=0)
         mode = theme.mode_of(request.cookies.get(theme.COOKIE))
         charts, solid = (f"{self.get_asset_url(file)}?m={(ASSETS / file).stat().st_mtime}" for file in (CHARTS, SOLID))
-        first = screen.screen(self, mode, self.early(request.path)) if errors.wants_page() else screen.Screen()
+        first = (
+            screen.screen(self, mode, self.early(request.path), self.drawn) if errors.wants_page() else screen.Screen()
+        )
         page = INDEX.format(
             theme=mode,
             mark=first.mark,

@@ -31,11 +31,13 @@ class Answer:
 
 @dataclass
 class Played:
-    """layout: the JSON of the page before any callback; tree: the same after those that have an answer."""
+    """layout: the JSON of the page before any callback; tree: the same after those that have an answer; failed: whether
+    one of them has none because it failed."""
 
     layout: str
     tree: dict[str, Any]
     answers: list[Answer] = field(default_factory=list)
+    failed: bool = False
 
 
 def play(app: Dash, given: Given, wanted: Callable[[str], bool]) -> Played:
@@ -58,7 +60,13 @@ def play(app: Dash, given: Given, wanted: Callable[[str], bool]) -> Played:
             return played
         left = [one for one in left if one not in ready]
         for one in ready:
-            if (made := answer(app, one, known)) is not None:
+            try:
+                made = answer(app, one, known)
+            except Exception:
+                log.warning("the first answer of %s is left to the browser", one["output"], exc_info=True)
+                played.failed = True
+                continue
+            if made is not None:
                 played.answers.append(made)
                 if made.body:
                     put(orjson.loads(made.body)["response"], known)
@@ -82,7 +90,8 @@ def outputs(app: Dash, output: str) -> list[Any]:
 
 
 def answer(app: Dash, one: Mapping[str, Any], known: Mapping[str, dict]) -> Answer | None:
-    """What the server says to the first question of this callback; None where the browser had better ask itself."""
+    """What the server says to the first question of this callback; None where the browser had better ask itself. Raises
+    what the callback raises."""
     sent = [
         [
             {"id": part["id"], "property": part["property"], "value": known[part["id"]].get(part["property"])}
@@ -108,9 +117,6 @@ def answer(app: Dash, one: Mapping[str, Any], known: Mapping[str, dict]) -> Answ
         said = copy_context().run(app._execute_callback(function, values_given, context.outputs_list, context))
     except PreventUpdate:
         return Answer(one["output"], values, "")
-    except Exception:
-        log.warning("the first answer of %s is left to the browser", one["output"], exc_info=True)
-        return None
     if not isinstance(said, str) or "response" not in (read := orjson.loads(said)) or "sideUpdate" in read:
         return None
     return Answer(one["output"], values, said)

@@ -11,10 +11,11 @@ import orjson
 from dash import Dash
 from flask import request
 
-from dashboard.first import markup, played
+from dashboard.first import keeping, markup, played
 
 log = logging.getLogger(__name__)
 FRAME = ("app-page.", "app-dropped.", "run-picker.", "sample-drawer-")  # what every page asks
+FAILED = 'class="face bad"'  # of a panel that could not be drawn
 OPENED = "sample"  # in the address: what the drawer then asks may take a network
 VIEW = ("run", "against", "split", "labels", "epoch")
 # Before anything is painted: an address that the browser goes back to is asked anew, the reader's own colours hold, and
@@ -45,21 +46,31 @@ class Screen:
     body: str = ""
 
 
-def screen(app: Dash, mode: str, early: Sequence[str]) -> Screen:
+def screen(app: Dash, mode: str, early: Sequence[str], drawn: keeping.Drawn) -> Screen:
     """Of the current request; empty where that fails, which is logged: the page then asks as it always can.
 
-    mode: light or dark; early: how the names of the callbacks begin that are answered at once, besides the frame's.
+    mode: light or dark; early: how the names of the callbacks begin that are answered at once, besides the frame's;
+    drawn: what was drawn before.
     """
-    query = request.query_string.decode("latin-1")
-    search = f"?{query}" if query else ""
-    starts = tuple(one for one in (*FRAME, *early) if not (one == "sample-drawer-" and OPENED in parse_qs(query)))
     try:
-        made = played.play(app, filled(request.path, search), lambda name: name.lstrip(".").startswith(starts))
-        drawn = markup.markup(made.tree)
-        return Screen(" data-first", head(drawn), body(made, drawn, mode))
+        made: Screen = drawn.get(mode, lambda: draw(app, mode, early))
     except Exception:
         log.warning("the first screen of %s was not drawn", request.path, exc_info=True)
         return Screen()
+    return made
+
+
+def draw(app: Dash, mode: str, early: Sequence[str]) -> Screen:
+    """The same, drawn anew. Raises keeping.Passing with it where an answer failed or a panel tells of an error."""
+    query = request.query_string.decode("latin-1")
+    search = f"?{query}" if query else ""
+    starts = tuple(one for one in (*FRAME, *early) if not (one == "sample-drawer-" and OPENED in parse_qs(query)))
+    made = played.play(app, filled(request.path, search), lambda name: name.lstrip(".").startswith(starts))
+    drawn = markup.markup(made.tree)
+    found = Screen(" data-first", head(drawn), body(made, drawn, mode))
+    if made.failed or FAILED in drawn:
+        raise keeping.Passing(found)
+    return found
 
 
 def filled(path: str, search: str) -> dict[tuple[str, str], object]:

@@ -66,4 +66,5 @@ PAGE = Page(
         "dashboard-distribution-",
         "url.search@",  # what a chart or a choice that was not touched asks: nothing
     ),
+    still=True,
 )

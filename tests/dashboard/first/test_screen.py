@@ -1,15 +1,18 @@
 """What the first response holds: the page drawn, and the very answers that the server gives when asked."""
 
 import base64
+import dataclasses
 import hashlib
 import html
 import json
 import logging
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from dashboard.first import played
+from dashboard.first import keeping, played
 from dashboard.shell import create_app
 from dashboard.web import security
 from ml.people.accounts import Accounts
@@ -180,3 +183,92 @@ def test_each_reader_gets_what_the_role_may_see(home, no_artifacts):
         listed = json.loads(re.search(r'id="first-layout">(.*?)</script>', pages[role], re.S)[1])
         assert listed == web.get("/_dash-layout", headers={"Authorization": security.basic(WORD, role)}).json
     assert web.get("/", headers={**PERSON, "Authorization": security.basic("wrong", ROLES[0])}).status_code == 401
+
+
+@pytest.fixture
+def drawings(web, monkeypatch):
+    """How often a screen was drawn, once the tables are there."""
+    opened(web)
+    drawn: list[int] = []
+    draw = played.play
+    monkeypatch.setattr(played, "play", lambda *given: drawn.append(1) or draw(*given))
+    return drawn
+
+
+def test_what_has_not_changed_is_drawn_once(web, drawings):
+    screens = {seen(opened(web, "/?sort=id")) for _ in range(3)}
+    assert len(screens) == 1
+    assert len(drawings) == 1
+    opened(web, "/?sort=id&page=1")
+    web.set_cookie("theme", "dark")
+    opened(web, "/?sort=id")
+    web.delete_cookie("theme")
+    assert len(drawings) == 3
+    opened(web, "/?sort=id")
+    assert len(drawings) == 3
+    opened(web, "/training")
+    opened(web, "/training")
+    assert len(drawings) == 5, "what follows from more than runs and database is drawn each time"
+
+
+def test_whatever_is_committed_is_in_the_next_screen(app, web, home, drawings):
+    records = app.store._records
+    assert "Second name" not in seen(opened(web))
+    for n, name in enumerate(("Second name", "Third name", "Fourth name")):
+        records.rename(TOY_RUN, name)
+        assert name in seen(opened(web))
+        assert name in seen(opened(web))
+        assert len(drawings) == n + 2
+    with closing(sqlite3.connect(home / "fashion.db")) as other:  # as another program would
+        other.execute("UPDATE migrations SET applied = applied + 1")
+        other.commit()
+    opened(web)
+    assert len(drawings) == 5
+
+
+def test_a_run_that_comes_goes_or_changes_is_in_the_next_screen(web, home, drawings):
+    assert "· 0.0 %" not in seen(opened(web))
+    manifest = home / "runs" / TOY_RUN / "manifest.json"
+    told = json.loads(manifest.read_text(encoding="utf-8"))
+    told["results"]["test"]["correct"] = 0
+    manifest.write_text(json.dumps(told), encoding="utf-8")
+    assert "· 0.0 %" in seen(opened(web))
+    manifest.unlink()
+    assert 'class="tile"' not in seen(opened(web))
+    assert len(drawings) == 3
+
+
+def test_a_screen_with_what_failed_is_not_kept(app, web, monkeypatch, drawings):
+    name = next(output for output in app.callback_map if "dashboard-scores-body" in output)
+    whole = app.callback_map[name]["callback"]
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no scores")
+
+    monkeypatch.setitem(app.callback_map[name], "callback", broken)
+    assert "of test images named right" not in seen(opened(web))
+    monkeypatch.setitem(app.callback_map[name], "callback", whole)
+    assert "of test images named right" in seen(opened(web))
+    monkeypatch.setattr("dashboard.pages.dashboard.scores.body", broken)
+    app.store._records.rename(TOY_RUN, "Renamed")
+    assert 'class="face bad"' in seen(opened(web))
+    monkeypatch.undo()
+    assert 'class="face bad"' not in seen(opened(web))
+
+
+def test_nothing_is_kept_where_nobody_knows_what_was_written(app, web, monkeypatch, drawings):
+    monkeypatch.setattr(app, "drawn", dataclasses.replace(app.drawn, changes=lambda: None))
+    opened(web)
+    opened(web)
+    assert len(drawings) == 2
+
+
+def test_a_screen_is_drawn_anew_after_a_minute(web, monkeypatch, drawings):
+    now = [1000.0]
+    monkeypatch.setattr("dashboard.first.keeping.clock", lambda: now[0])
+    opened(web)
+    opened(web)
+    assert len(drawings) == 1
+    now[0] += keeping.SECONDS
+    opened(web)
+    assert len(drawings) == 2

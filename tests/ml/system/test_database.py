@@ -1,6 +1,9 @@
 """The database: pragmas, migrations, and writers that do not get in each other's way."""
 
+import shutil
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text
@@ -86,3 +89,38 @@ def test_count_then_insert_has_no_race(engine):
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(table)) == 40
     assert errors == []
+
+
+def test_every_commit_is_told_from_the_one_before(tmp_path, engine):
+    changes = database.Changes(tmp_path)
+    table = Table("things", MetaData(), Column("n", Integer))
+    seen = [changes()]
+    assert seen[0] is not None
+    table.metadata.create_all(engine)
+    for n in range(5):
+        seen.append(changes())
+        with database.transaction(engine) as connection:
+            connection.execute(insert(table).values(n=n))
+            assert changes() == seen[-1], "nothing is committed yet"
+    with engine.connect() as connection:
+        connection.execute(select(table)).all()
+    last = changes()
+    assert len({*seen, last}) == len(seen) + 1
+    assert changes() == last, "looking changes nothing"
+
+
+def test_another_file_in_its_place_is_another_database(tmp_path):
+    changes = database.Changes(tmp_path)
+    assert changes() is None, "there is none"
+    with closing(sqlite3.connect(tmp_path / database.FILE)) as made:
+        made.execute("CREATE TABLE things (n)")
+    first = changes()
+    (tmp_path / database.FILE).rename(tmp_path / "away.db")
+    shutil.copy(tmp_path / "away.db", tmp_path / database.FILE)
+    assert None not in (first, changes())
+    assert changes() != first
+
+
+def test_of_postgresql_nobody_knows_what_was_committed(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_DB", "postgresql+psycopg://u@h/d")
+    assert database.Changes(tmp_path)() is None
