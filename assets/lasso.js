@@ -55,9 +55,11 @@
     const size = Math.max(...[across, up].map((all) => Math.max(...all) - Math.min(...all)));
     if (!(size > 0) || line.length < 3) return '';
     let digits = 0, step = size / 1000, small = thin(line, step);
-    while (digits < 6 && 10 ** -digits > size / 1000) digits += 1;
+    while (digits < 12 && 10 ** -digits > size / 1000) digits += 1;
     while (small.length > most) { step *= 1.5; small = thin(line, step); }
-    const text = (value) => String(Number((Number(value.toFixed(digits)) + 0).toPrecision(6)));
+    /* as the server writes it: six digits, and never the exponent that String gives small numbers */
+    const short = (fixed) => (fixed.includes('.') ? fixed.replace(/\.?0+$/, '') : fixed);
+    const text = (value) => short((Number((Number(value.toFixed(digits)) + 0).toPrecision(6)) + 0).toFixed(digits));
     const points = small.map((point) => point.map(text).join());
     if (points.length > 3 && points[0] === points[points.length - 1]) points.pop();
     const each = [...new Set(points)];

@@ -10,6 +10,8 @@ from dash import Dash, Input, Output, State, ctx, html, no_update
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import needs, panel_states, plain
+from dashboard.services.gathering import Crowded
+from dashboard.services.runs import Busy
 from ml.artifacts.reader import Broken, Missing
 from ml.images.decoding import Refusal
 from ml.system import disk
@@ -61,14 +63,7 @@ def panel_callback(
             except Refusal as refusal:  # of a picture that the browser sent back, or did not
                 return (panel_states.error(str(refusal)), *still)
             except Exception as problem:
-                if disk.full(problem):
-                    return (panel_states.error(disk.NOW), *still)
-                number = secrets.token_hex(4)
-                log.exception("panel %s failed, error %s", face, number)
-                return (
-                    panel_states.error("This panel could not be drawn.", detail=f"Error {number} in the server's log."),
-                    *still,
-                )
+                return (failed(problem, face), *still)
             made = result if len(outputs) > 1 else (result,)
             return (None, *map(placed, outputs, made))
 
@@ -76,6 +71,17 @@ def panel_callback(
         return function
 
     return decorate
+
+
+def failed(problem: Exception, face: str, what: str = "This panel could not be drawn.", **said: str) -> html.Div:
+    """The error face of what nobody foresaw, with its number in the log. said: as in panel_states.error."""
+    if disk.full(problem):
+        return panel_states.error(disk.NOW)
+    if isinstance(problem, Crowded | Busy):  # for the moment, and they say so
+        return panel_states.error(str(problem), "Nothing is lost.")
+    number = secrets.token_hex(4)
+    log.error("panel %s failed, error %s", face, number, exc_info=problem)
+    return panel_states.error(what, detail=f"Error {number} in the server's log.", **said)
 
 
 def only(id: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, quote
 
-from dashboard.state.values import Lasso, MatrixView, decimals
+from dashboard.state.values import Lasso, MatrixView, decimals, positional
 from dashboard.state.vocabulary import (
     BUCKETS,
     LABELS,
@@ -71,8 +71,8 @@ def _text(name: str, value: Any) -> str:
     if name == "ids":
         return ",".join(map(str, value))
     if name == "epsilon":
-        return f"{value:.10g}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{value:.8f}".rstrip("0").rstrip(".")
+    return positional(value) if isinstance(value, float) else str(value)
 
 
 def _last(values: list[str]) -> str:
@@ -227,7 +227,7 @@ def _lasso(values: list[str]) -> Lasso:
 
 
 def _coordinate(text: str) -> float:
-    if not re.fullmatch(r"-?\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+    if not re.fullmatch(r"-?\d{1,15}(\.\d{1,12})?", text, re.ASCII):
         raise ValueError
     return float(text)
 

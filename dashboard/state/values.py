@@ -19,7 +19,7 @@ class Lasso:
     vertices: tuple[tuple[float, float], ...]
 
     def __str__(self) -> str:
-        return f"{self.plot}:" + ";".join(f"{x:g},{y:g}" for x, y in self.vertices)
+        return f"{self.plot}:" + ";".join(f"{positional(x, 12)},{positional(y, 12)}" for x, y in self.vertices)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,13 @@ class MatrixView:
         top = (TOPS[2] if classes > MANY_CLASSES else 0) if self.top is None else self.top
         most = classes if classes <= LARGEST_MATRIX else TOPS[-1]
         return most if top == 0 or top >= most else top
+
+
+def positional(value: float, places: int = 6) -> str:
+    """Six digits of a number as every reader of an address takes it, without an exponent: '0.00005', never '5e-05'."""
+    text = f"{float(f'{value:.6g}'):.{places}f}"
+    text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def decimals(share: float) -> str:

@@ -170,7 +170,7 @@ def hold_out(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.n
     return np.setdiff1d(np.arange(len(labels)), held), held
 
 
-NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+\-−]?\d+([.,]\d+)?", re.ASCII)
 
 
 def natural(names: Iterable[str]) -> list[str]:
@@ -178,7 +178,7 @@ def natural(names: Iterable[str]) -> list[str]:
     by their value: -10, -5, 0.25, 0.5. What is alike (1, 01) stands in order of its text."""
     known = sorted(names)
     if all(NUMBER.fullmatch(name) for name in known):
-        return natsorted(known, alg=ns.REAL)
+        return natsorted(known, key=lambda name: name.replace(",", ".").replace("−", "-"), alg=ns.REAL)
     return natsorted(known, alg=ns.IGNORECASE)
 
 

@@ -153,7 +153,7 @@ def simplified(outline: Any) -> tuple[tuple[float, float], ...]:
     if not isinstance(outline, list) or not 3 <= len(outline) <= 20_000:
         return ()
     if not all(
-        isinstance(p, list) and len(p) == 2 and all(isinstance(v, int | float) and abs(v) < 1e5 for v in p)
+        isinstance(p, list) and len(p) == 2 and all(isinstance(v, int | float) and abs(v) < 1e12 for v in p)
         for p in outline
     ):
         return ()
@@ -164,7 +164,7 @@ def simplified(outline: Any) -> tuple[tuple[float, float], ...]:
     size = max(east - west, north - south)
     if size <= 0:
         return ()
-    digits = next(d for d in range(7) if 10**-d <= size / 1000 or d == 6)
+    digits = next(d for d in range(13) if 10**-d <= size / 1000 or d == 12)
     step = size / 1000
     small = line.simplify(step, preserve_topology=False)
     while len(small.coords) > MAX_VERTICES:

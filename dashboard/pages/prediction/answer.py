@@ -12,7 +12,7 @@ from plotly.io.json import to_json_plotly
 from dashboard import theme
 from dashboard.analysis import prediction_sets, preparation_worth
 from dashboard.components import graph, panel_states, plain, save_menu
-from dashboard.components.panel import panel_callback, slot
+from dashboard.components.panel import failed, panel_callback, slot
 from dashboard.figures import probabilities
 from dashboard.format.numbers import milliseconds
 from dashboard.pages.prediction import address, asked, picture, preparation, request, samples
@@ -32,6 +32,8 @@ CHANGES_ONLY = (
     "No picture yet. This link holds changes to a picture, not the picture: give it again, and they are made to it."
 )
 REFUSED = "There is no answer, because the picture could not be read."
+NO_ANSWER = "The network could not be asked about this picture."
+STILL = "The picture is kept in this tab. Try again, or choose another picture or run; the other pages are fine."
 ASKING = "Asking the network"
 # in place of a face that says there is no answer, once there is something to ask about
 ASKING_JS = """(question, kept, face) => {
@@ -249,7 +251,10 @@ def register(app: Dash, services: Services) -> None:
         anew = not ctx.triggered_prop_ids or bool(
             {picture.Ids.STATE, address.QUESTION} & {*ctx.triggered_prop_ids.values()}
         )
-        shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine, anew=anew)
+        try:
+            shown = ask(services, Selection.parse(search), kept, mode, off, hand, engine, anew=anew)
+        except Exception as problem:  # or the face that says that it waits would stand for ever
+            shown = Shown(AnswerText(), face=failed(problem, Ids.FACE, NO_ANSWER, still=STILL))
         return {**vars(shown), "text": vars(shown.text), "form": feedback_card.form(services, shown.state)}
 
     app.clientside_callback(

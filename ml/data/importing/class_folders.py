@@ -65,7 +65,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     Raises ValueError, in words, for fewer than two classes and for names that no run may have.
     """
     left_out = LeftOut()
-    placed = _beneath_the_only_folder(_pictured(list(_placed(entries, left_out)), left_out), left_out)
+    placed = _through(_beneath_the_only_folder(_pictured(list(_placed(entries, left_out)), left_out), left_out))
     splits = _above(placed, chosen) or _below(placed) or _folds(placed) or _Splits(_without_classes(placed))
     flat = _flat(placed, splits)
     labelled: list[tuple[str, str, _Placed]] = []  # split, class as written, file
@@ -180,6 +180,36 @@ def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_
             if len(one.parts) == 1:
                 _leave(one, NOT_IN_A_CLASS, left_out)
         placed = _pictured([_Placed(one.entry, one.parts[1:], one.is_folder) for one in within], left_out)
+
+
+def _through(placed: list[_Placed]) -> list[_Placed]:
+    """train/train/CLASS and train/images/CLASS as train/CLASS: where all of a split lies in one more folder."""
+    inside: dict[str, set[str]] = {}
+    deep = set()
+    for one in placed:
+        if len(one.parts) + one.is_folder > 2:
+            inside.setdefault(one.parts[0], set()).add(one.parts[1])
+            deep.update(one.parts[:1] if len(one.parts) + one.is_folder > 3 else ())
+        elif looks_like_a_picture(one.shown):
+            inside.setdefault(one.parts[0], set()).add("")
+
+    def hollow(top: str) -> bool:
+        split, inner = split_of(top), next(iter(inside[top])).casefold()
+        same = split_of(inner) == split or BESIDE_SPLITS.fullmatch(inner) is not None
+        return bool(split and inner) and len(inside[top]) == 1 and same
+
+    tops = {top for top in deep if hollow(top)}
+    if not tops:
+        return placed
+    return _through(
+        [
+            _Placed(one.entry, (one.parts[0], *one.parts[2:]), one.is_folder)
+            if one.parts[0] in tops and len(one.parts) > 2
+            else one
+            for one in placed
+            if one.parts[0] not in tops or len(one.parts) != 2 or not one.is_folder
+        ]
+    )
 
 
 class _Splits(dict[str, str]):

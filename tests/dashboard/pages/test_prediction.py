@@ -2,10 +2,12 @@
 
 import base64
 import csv
+import errno
 import io
 import json
 import re
 import shutil
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ from dashboard.pages.prediction import (
 )
 from dashboard.services import uploads
 from dashboard.services.container import Services
+from dashboard.services.gathering import Crowded
 from dashboard.services.jobs import Jobs
 from dashboard.services.networks import Networks
 from dashboard.state.selection import Selection
@@ -40,6 +43,7 @@ from dashboard.state.vocabulary import LEVELS
 from ml.artifacts.reader import Missing
 from ml.images.preparation import PHOTOGRAPH_STEPS
 from ml.images.preparation_variants import Agreement, Variant
+from ml.system import disk
 from tests.accessibility import SERIOUS, both_themes, violations
 from tests.callbacks import fired_in_process
 
@@ -521,6 +525,30 @@ def test_a_callback_without_a_picture_is_refused_in_words(app, caplog, image):
         assert "icture" in json.dumps(made[face]["children"])
         assert "Error" not in json.dumps(made[face]["children"])
     assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
+def test_an_error_nobody_foresaw_ends_the_wait_with_a_way_on(services, monkeypatch, caplog, app):
+    """What says 'Asking the network' is what the answer takes away: it comes whatever happens."""
+    predictor = type(services.predictor)
+    for problem, words in (
+        (RuntimeError("cannot allocate a thing"), answer.NO_ANSWER),
+        (Crowded("256 pictures wait already"), "256 pictures wait already"),
+        (OSError(errno.ENOSPC, "no space"), disk.NOW),
+    ):
+        caplog.clear()
+        monkeypatch.setattr(predictor, "predict", Mock(side_effect=problem))
+        status, made = fired_in_process(app).fire_with(
+            "prediction-more.hidden", "prediction-address-asked.data", {"url.search": "?sample=0"}
+        )
+        face = json.dumps(made["prediction-answer-face"]["children"])
+        assert status == 200
+        assert words in face
+        assert "Try again" in face
+        assert "cannot allocate" not in face
+        assert made["prediction-more"]["hidden"]
+        logged = [one for one in caplog.records if one.levelname == "ERROR"]
+        assert len(logged) == (type(problem) is RuntimeError)
+        assert not logged or re.search(r"Error (\w{8}) in", face)[1] in logged[0].getMessage()
 
 
 def test_neighbours_and_meter_agree_with_the_tables(services, run):

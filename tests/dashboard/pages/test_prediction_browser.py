@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from dashboard.pages.prediction.answer import ASKING, NO_PICTURE_YET
@@ -44,3 +45,22 @@ def test_a_question_that_takes_its_time_shows_that_it_waits(shipped, page, idle,
     expect(page.locator("#app-page #prediction-picture-preview img")).to_have_count(1)
     page.unroute("**/_dash-update-component*")
     page.wait_for_function(idle)
+
+
+@pytest.mark.allow_problems("ERR_FAILED", "the server did not respond")
+def test_a_question_that_gets_no_answer_says_so_and_can_be_asked_again(shipped, page, idle):
+    page.goto(f"{shipped}/prediction")
+    page.wait_for_function(idle)
+
+    def lose(route):
+        route.abort() if "prediction-answer-face" in route.request.post_data else route.continue_()
+
+    page.route("**/_dash-update-component*", lose)
+    page.locator("#prediction-samples-grid [data-search]").nth(1).click()
+    bad = page.locator(f"{FACE} .face.bad")
+    expect(bad).to_contain_text("did not answer")
+    expect(page.locator(f"{FACE} .face.wait")).to_have_count(0)
+    page.unroute("**/_dash-update-component*")
+    bad.get_by_role("link", name="Try again").click()
+    expect(page.locator("#app-page #prediction-label")).not_to_be_empty(timeout=60_000)
+    expect(page.locator(f"{FACE} .face")).to_have_count(0)

@@ -2,7 +2,7 @@ from dataclasses import fields
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.state import selection
@@ -69,6 +69,31 @@ def test_a_url_gives_back_the_selection(selection):
     assert again.edits == selection.edits
     if selection.tempered:
         assert tuple(map(exact, again.tempered)) == selection.tempered
+
+
+coordinates = st.floats(-1e12, 1e12, allow_nan=False)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=5),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0, 16),
+)
+@example([(5e-05, -1e-07), (1e12, 0.1), (-0.0, 3e-13)], 1e-05, 5e-06, 1e-05)  # as Python writes them: 5e-05
+def test_no_number_is_written_that_is_not_read(vertices, reject, abstain, epsilon):
+    selection = Selection(lasso=Lasso("map", tuple(vertices)), reject=reject, abstain=abstain, epsilon=epsilon)
+    again = Selection.parse(selection.query())
+    assert again.dropped == ()
+    for read, meant in zip(again.lasso.vertices, vertices, strict=True):
+        assert read == pytest.approx(meant, rel=1e-5, abs=1e-12)
+    assert (again.reject or 0, again.abstain or 0) == (
+        pytest.approx(reject, abs=1e-6),
+        pytest.approx(abstain, abs=1e-6),
+    )
+    assert (again.epsilon or 0) == pytest.approx(epsilon, abs=1e-8)
+    assert again.query() == Selection.parse(again.query()).query()
 
 
 @settings(deadline=None)

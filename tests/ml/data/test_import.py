@@ -167,12 +167,16 @@ def test_a_few_pictures_of_every_class_are_drawn_from_too(tmp_path):
         ("01 Train", "02-Testing"),
         ("trainset", "TestData"),
         ("train_images", "valid images"),
+        ("seg_train/seg_train", "seg_test/seg_test"),
+        ("train/images", "test/images/test"),
+        ("Training/train", "validation"),
     ],
 )
 def test_folders_of_splits_have_many_names(tmp_path, names):
     for part, n in zip(names, (20, 12), strict=True):
         for name in ("ring", "block"):
             fill(tmp_path / "pets" / part / name, n)
+    (tmp_path / "pets" / names[0].split("/")[0] / "notes.txt").write_text("beside", encoding="utf-8")
     made = read(tmp_path / "pets").dataset
     assert made.classes == ("block", "ring")
     assert len(made["test" if "est" in names[1] else "validation"]) == 24

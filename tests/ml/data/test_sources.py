@@ -67,6 +67,7 @@ def test_classes_stand_in_natural_order(numbered):
 def test_numbers_stand_by_their_value_and_versions_by_their_parts():
     assert natural(["3", "-5", "0.5", "-10", "01", "0.25", "1"]) == ["-10", "-5", "0.25", "0.5", "01", "1", "3"]
     assert natural(["v1.10", "v1.9", "V1.2"]) == ["V1.2", "v1.9", "v1.10"]
+    assert natural(["0,5", "0,25", "−10", "-5", "2"]) == ["−10", "-5", "0,25", "0,5", "2"]
     assert natural(["-5 mm", "10 mm", "9 mm"]) == ["9 mm", "10 mm", "-5 mm"]
 
 
