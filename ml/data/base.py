@@ -12,11 +12,12 @@ import numpy as np
 from natsort import natsorted, ns
 
 from ml.data import images as pictures
+from ml.images.file_names import CLASS_LETTERS
 from ml.images.fitting import NATIVE, USUAL, manner
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"  # pictures without a label, -1: a split of their own that some data sets have, never scored
-CLASSES, CLASS_LETTERS = 1_000, 60  # the most of a data set, and of one's name
+CLASSES = 1_000  # the most of a data set
 BLOCK = 2**20  # pixels counted at a time: counting makes eight bytes of each
 
 Statistics = tuple[list[float], list[float]]

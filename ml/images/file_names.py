@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 
 NAME_LETTERS = 200
+CLASS_LETTERS = 60  # of a class's name at most
+STAND_IN = "\ufffd"  # �
 LEFT_BY_SYSTEMS = ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r")  # files
 FOLDERS_OF_SYSTEMS = (
     "__macosx",
@@ -64,16 +66,31 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def readable(name: str) -> str:
+    """A class's name as it is shown: what cannot be seen goes, spaces of any kind are one, what nobody can draw is �;
+    CLASS_LETTERS at most."""
+    text = normal(name) if name.isprintable() else "".join(map(_seen, normal(name))).strip()
+    return text if len(text) <= CLASS_LETTERS else f"{text[: CLASS_LETTERS - 1]}…"
+
+
+def _seen(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    kind = unicodedata.category(letter)
+    return "" if kind == "Cf" else " " if kind.startswith("Z") or letter.isspace() else STAND_IN
+
+
 def truth(name: str, classes: Sequence[str]) -> int | None:
     """The class that the folder of a file is named after, None where it is none.
 
-    A name as it is written goes first, whatever form its accents have; then one without the dots and spaces at its end,
-    which Windows takes away; then one that differs in the case of its letters; then one that differs in what stands
-    between its words, so that `t-shirt_top` is T-shirt/top, while C and C++, -1 and 1, 1.5 and 15 stay apart. Where two
-    classes would do, none is meant. Two folders may make up one name (`T-shirt/top/1.png`).
+    A name as it is written goes first, whatever form its accents have; then as an import shows it (`readable`); then one
+    without the dots and spaces at its end, which Windows takes away; then one that differs in the case of its letters;
+    then one that differs in what stands between its words, so that `t-shirt_top` is T-shirt/top, while C and C++, -1 and
+    1, 1.5 and 15 stay apart. Where two classes would do, none is meant. Two folders may make up one name
+    (`T-shirt/top/1.png`).
     """
     folders = normal(name).split("/")[:-1]
-    for form in (normal, _bare, _folded, _joined):
+    for form in (normal, readable, _bare, _folded, _joined):
         known = [form(one) for one in classes]
         for parts in (folders[-1:], folders[-2:]):
             wanted = form("/".join(parts))

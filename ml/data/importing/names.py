@@ -1,12 +1,9 @@
 """Names of classes as people gave them, made such that a page can show them and a manifest may say them."""
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ml.data.base import CLASS_LETTERS, class_names, natural, same_when_folded, visible
-from ml.images.file_names import clean, normal
-
-STAND_IN = "\ufffd"  # �
+from ml.data.base import class_names, natural, same_when_folded, visible
+from ml.images.file_names import CLASS_LETTERS, clean, normal, readable
 
 
 def shown(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -40,18 +37,10 @@ def alike(names: Sequence[str]) -> list[str]:
 
 
 def _cleaned(name: str) -> str:
-    text = "".join(map(_seen, normal(name))).strip() if not name.isprintable() else normal(name)
+    text = readable(name)
     if not visible(text):
         return " ".join(f"U+{ord(letter):04X}" for letter in name)[:CLASS_LETTERS] or "(no name)"
-    return text if len(text) <= CLASS_LETTERS else f"{text[: CLASS_LETTERS - 1]}…"
-
-
-def _seen(letter: str) -> str:
-    """What cannot be seen and only tells how others are drawn goes; spaces of any kind are one; else �."""
-    if letter.isprintable():
-        return letter
-    kind = unicodedata.category(letter)
-    return "" if kind == "Cf" else " " if kind.startswith("Z") or letter.isspace() else STAND_IN
+    return text
 
 
 def _why(name: str) -> str:

@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 
+from ml.data.importing import names as class_names
 from ml.images import upload_archives
 from ml.images.file_names import NAME_LETTERS, by_the_way, clean, truth
 from ml.images.form import Form
@@ -181,6 +182,15 @@ def test_accents_are_the_same_in_either_form(folder_form, class_form):
     spelled = [unicodedata.normalize(class_form, name) for name in ("Café", "Jupe à plis", "Thé")]
     assert truth(unicodedata.normalize(folder_form, "Jupe à plis/1.png"), spelled) == 1
     assert truth(unicodedata.normalize(folder_form, "CAFÉ/1.png"), spelled) == 0
+
+
+@pytest.mark.parametrize(
+    "folder", ["👩\u200d🚒", "soft\u00adhyphen", "\u202eright", "tab\tname", "bell\x07", "می\u200cخواهم", "x" * 90]
+)
+def test_a_folder_whose_class_an_import_had_to_rename_is_still_its_truth(folder):
+    renamed, _ = class_names.shown([folder, "other"])
+    assert renamed[folder] != folder
+    assert truth(f"photos/{folder}/1.png", ["other", renamed[folder]]) == 1
 
 
 def test_dots_and_spaces_at_the_end_are_taken_away_by_windows():
