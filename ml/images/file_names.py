@@ -83,9 +83,9 @@ def _seen(letter: str) -> str:
 def truth(name: str, classes: Sequence[str]) -> int | None:
     """The class that the folder of a file is named after, None where it is none.
 
-    A name as it is written goes first, whatever form its accents have; then as an import shows it (`readable`); then one
+    A name as it is written goes first, whatever form its accents have; then as an import shows it; then one
     without the dots and spaces at its end, which Windows takes away; then one that differs in the case of its letters;
-    then one that differs in what stands between its words, so that `t-shirt_top` is T-shirt/top, while C and C++, -1 and
+    then one that differs in what stands between its words, so that `t-shirt_top` is T-shirt/top, while C, C++, -1,
     1, 1.5 and 15 stay apart. Where two classes would do, none is meant. Two folders may make up one name
     (`T-shirt/top/1.png`).
     """
