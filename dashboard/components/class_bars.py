@@ -15,6 +15,7 @@ from dashboard import theme
 from dashboard.analysis.class_parts import Listed, Part
 from dashboard.components import button, clicks, csv_link, graph, plain, segmented
 from dashboard.components.panel import panel_callback, slot
+from dashboard.figures.labels import told_apart
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
 from dashboard.state.selection import Selection
@@ -116,6 +117,8 @@ def register(
         selection, part = Selection.parse(search), Part.read(find, on, back)
         bars = draw(selection, str(given[0]) if choice else "", theme.mode_of(given[-1]), part)
         listed = bars.listed or Listed([])
+        for one, short in zip(bars.names, told_apart([one.title for one in bars.names]), strict=True):
+            one.children = short
         drawn = (
             split(bars.figure, bars.names, listed.cut),
             bars.names,

@@ -14,6 +14,7 @@ from dashboard.analysis.matrix_rows import arranged, named
 from dashboard.components import clicks, graph, plain, segmented
 from dashboard.components.plain import element
 from dashboard.data.run import RunData
+from dashboard.figures.labels import told_apart
 from dashboard.state.selection import Selection
 
 PAIRS_LISTED = 11  # lines of a list beside ten rows
@@ -135,12 +136,12 @@ def labels(
         element("Span", ["true ↓", element("Br"), "predicted →"], className="axis", style={"gridArea": "1 / 1"})
     ]
     for field, selection, say, kind in (("pred", columns, words[1], "cl"), ("true", rows, words[0], "rl")):
-        for i, name in enumerate(classes):  # the Tab key goes along the columns, then down the rows
+        for i, (name, short) in enumerate(zip(classes, told_apart(classes), strict=True)):  # Tab: columns, then rows
             value = (members or {}).get(name, (name,))
             parts.append(
                 element(
                     "Button",
-                    element("Span", name),
+                    element("Span", short),
                     type="button",
                     className=kind,
                     title=name,
@@ -194,14 +195,14 @@ def table(
     cell: (i, j) → its text ('' for nothing there) and what a screen reader says. right: a number for each row's end,
     with its head. contrast: a cell can be held against the chosen one.
     """
-    n = len(classes)
+    n, names = len(classes), told_apart(classes)
     top = [
         html.Span("true ↓ predicted →", className="head-t"),
-        *(html.Span(c, className="head-t", title=c) for c in classes),
+        *(html.Span(short, className="head-t", title=c) for short, c in zip(names, classes, strict=True)),
     ]
     rows = [html.Div([*top, html.Span(head, className="mg")] if right else top, className="row-t")]
     for i, truth in enumerate(classes):
-        line: list = [html.Span(truth, className="head-t", title=truth)]
+        line: list = [html.Span(names[i], className="head-t", title=truth)]
         for j, guess in enumerate(classes):
             text, label = cell(i, j)
             line.append(
@@ -255,14 +256,16 @@ def toplist(
 
     hints: what a cell's number is of. contrast: a cell can be held against the chosen one.
     """
-    arrow = element("I", "→", className="faint to")
+    arrow, cells = element("I", "→", className="faint to"), list(cells)
+    names = list(dict.fromkeys(name for cell in cells for name in cell[:2]))
+    short = {name: element("Span", one) for name, one in zip(names, told_apart(names), strict=True)}
     lines = [
         element(
             "Li",
             element(
                 "Button",
                 [
-                    element("Span", [element("Span", truth), arrow, element("Span", guess)], className="pair"),
+                    element("Span", [short[truth], arrow, short[guess]], className="pair"),
                     element("B", text),
                     element("I", style={"width": f"{100 * share:.1f}%", **style}),
                 ],

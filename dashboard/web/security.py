@@ -241,9 +241,16 @@ def same_origin() -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == request.host.lower()
 
 
+# and what is looked up or cut for each address anew
+COSTLY = (
+    "/api/", "/export/", "/explanations/", "/training/log/", "/feedback/pictures/", "/search", "/sprites/",
+    "/originals/", "/pictures/", "/suspects/",
+)  # fmt: skip
+
+
 def costly(path: str) -> bool:
     """Whether a GET makes work: files are drawn up, explanations computed. Another page's images could ask for many."""
-    return path.startswith(("/api/", "/export/", "/explanations/", "/training/log/", "/feedback/pictures/"))
+    return path.startswith(COSTLY)
 
 
 def wanted() -> bool:

@@ -287,6 +287,8 @@ def most(counts: np.ndarray, selection: Selection) -> str:
     view = selection.matrix
     mistakes = figure.values(counts, view.normalise) * ~np.eye(len(counts), dtype=bool)
     top_value = mistakes.max(initial=0)
+    if not top_value:
+        return "no mistakes"
     words = f"1 to {top_value:,.0f}" if view.normalise == "count" else f"up to {100 * top_value:.0f} %"
     return f"mistakes, {words}, {'logarithmic' if view.log else 'square-root'} scale"
 

@@ -111,27 +111,28 @@ def strip(classes: list[str], share, low, high, n, overall: float, ends: tuple[f
         ]
     best, worst = extremes(low, high, n)
     below = f"{13 + order.index(worst) * 7.3:.1f}px"
-    parts.append(
-        html.Span(
-            classes[worst],
-            className="name",
-            title=classes[worst],
-            style={"left": at(share[worst]), "top": below, "transform": f"translateX(-{at(share[worst])})"},
+    if best != worst:  # where all are alike, the first of them is both
+        parts.append(
+            html.Span(
+                classes[worst],
+                className="name",
+                title=classes[worst],
+                style={"left": at(share[worst]), "top": below, "transform": f"translateX(-{at(share[worst])})"},
+            )
         )
-    )
-    end = f"{order.index(best) * 7.3:.1f}px"
-    parts.append(
-        html.Span(
-            classes[best],
-            className="name end",
-            title=classes[best],
-            style={
-                "left": f"calc({at(high[best])} + 8px)",
-                "top": end,
-                "maxWidth": f"min(70px, calc(100% - {at(high[best])} + 52px))",
-            },
+        end = f"{order.index(best) * 7.3:.1f}px"
+        parts.append(
+            html.Span(
+                classes[best],
+                className="name end",
+                title=classes[best],
+                style={
+                    "left": f"calc({at(high[best])} + 8px)",
+                    "top": end,
+                    "maxWidth": f"min(70px, calc(100% - {at(high[best])} + 52px))",
+                },
+            )
         )
-    )
     of = (
         "each class"
         if len(order) == len(classes)
@@ -176,7 +177,7 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
     overall = frame[frame["class"].isna()].set_index("metric")
     floor = floor_of(low[n > 0]) if (n > 0).any() else 0.0
     best, worst = extremes(low, high, n)
-    f1 = overall.loc["macro_f1"]
+    f1, none = overall.loc["macro_f1"], ("–", "", html.Span(className=BLANK), "no class stands out")
 
     def of_class(title: str, i: int, outcome: tuple[str, ...] = ()):
         value, ends = f"{100 * share[i]:.1f}", f"{100 * low[i]:.1f} – {100 * high[i]:.1f}, n {n[i]:,}"
@@ -195,8 +196,11 @@ def stats(run: RunData, selection: Selection, share, low, high, n) -> list:
             f"{100 * f1.low:.1f} – {100 * f1.high:.1f}",
         ),
         *sureness(overall),
-        of_class("Best", best),
-        of_class("Worst", worst, ("wrong",)),
+        *(
+            (of_class("Best", best), of_class("Worst", worst, ("wrong",)))
+            if best != worst
+            else (stat("Best", *none), stat("Worst", *none))
+        ),
         about_size(run),
     ]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dashboard.figures import accuracy, confusion, delta, probabilities
-from dashboard.figures.labels import cut, escaped
+from dashboard.figures.labels import cut, escaped, told_apart
 
 NAMES = ["<b>x", "a<br>b", "R&amp;D", "%{x}"]
 SHOWN = ["&lt;b&gt;x", "a&lt;br&gt;b", "R&amp;amp;D", "&#37;{x}"]
@@ -40,3 +40,21 @@ def test_no_name_reaches_a_chart_as_markup(figure):
     said = " ".join(map(str, _texts(figure)))
     assert not any(name in said.replace(shown, "") for name, shown in zip(NAMES, SHOWN, strict=True))
     assert all(shown in said for shown in SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["Tomato___Early_blight", "Tomato___Late_blight"], ["Tom…Early_blight", "Tom…Late_blight"]),
+        (["kind of thing 1", "kind of thing 10", "other"], ["kin…1", "kin…10", "other"]),
+        (["T-shirt/top", "Trouser", "Shirt"], ["T-shirt/top", "Trouser", "Shirt"]),
+        (["American robin", "American robin (female)"], ["Ame…robin", "Ame…robin (female)"]),
+        (["class 1", "class 2"], ["class 1", "class 2"]),
+        (["Donaudampfschiff", "Donaudampfschifffahrt"], ["Donaudampfschiff", "Donaudampfschifffahrt"]),
+        (["abcdefgh one", "abcdefgh two", "abcxyzuv one", "abcxyzuv two"],
+         ["abcdefgh one", "abcdefgh two", "abcxyzuv one", "abcxyzuv two"]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_names_that_begin_alike_are_told_apart_by_their_ends(names, shown):
+    assert told_apart(names) == shown

@@ -150,7 +150,10 @@ def test_wrong_passwords_are_slowed_and_logged_by_client(monkeypatch, caplog):
 def test_another_site_cannot_ask_for_what_costs_but_may_link_to_it(headers, status):
     server = build().server
     server.add_url_rule("/export/runs/toy.zip", "costly", lambda: "made")
-    assert server.test_client().get("/export/runs/toy.zip", headers=headers).status_code == status
+    server.add_url_rule("/sprites/<name>", "sheet", lambda name: name)
+    server.add_url_rule("/search", "search", lambda: "found")
+    for path in ("/export/runs/toy.zip", "/sprites/1,2,3.png", "/search?q=boot"):
+        assert server.test_client().get(path, headers=headers).status_code == status
     assert server.test_client().get("/", headers=headers).status_code == 200, "a page"
 
 
