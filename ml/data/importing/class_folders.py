@@ -185,7 +185,7 @@ def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_
 def _through(placed: list[_Placed]) -> list[_Placed]:
     """train/train/CLASS and train/images/CLASS as train/CLASS: where all of a split lies in one more folder."""
     inside: dict[str, set[str]] = {}
-    deep = set()
+    deep: set[str] = set()
     for one in placed:
         if len(one.parts) + one.is_folder > 2:
             inside.setdefault(one.parts[0], set()).add(one.parts[1])
