@@ -29,6 +29,8 @@ from dashboard.services.staging import Staging
 from ml.artifacts.reader import Broken, Missing
 from ml.system import memory
 
+BLANK = 64  # pixels: enough for everything that a photograph goes through
+
 
 @dataclass(eq=False)
 class Services:
@@ -73,13 +75,15 @@ class Services:
         """Describes data sets, puts them away and brings them back."""
         return DatasetRegistry(self.store.library, self.jobs, self.records)
 
-    def warm(self, run_id: str | None = None) -> threading.Thread:
-        """Load torch, the run and the explanations in the background; the thread, so that a caller may wait."""
-        thread = threading.Thread(target=self._warm, args=(run_id,), name="network-warm", daemon=True)
+    def warm(self, run_id: str | None = None, *, routed: bool = False) -> threading.Thread:
+        """Load torch, the run and the explanations in the background; the thread, so that a caller may wait.
+
+        routed: also the runs of other data sets that a picture of one's own is given to."""
+        thread = threading.Thread(target=self._warm, args=(run_id, routed), name="network-warm", daemon=True)
         thread.start()
         return thread
 
-    def _warm(self, run_id: str | None) -> None:
+    def _warm(self, run_id: str | None, routed: bool = False) -> None:
         try:
             shape = self.store.open(run_id).dataset
             blank = np.zeros((shape["height"], shape["width"], shape["channels"]), np.uint8)
@@ -89,6 +93,8 @@ class Services:
             self.ood.familiarity(run_id, blank)
             with contextlib.suppress(Missing):  # of a run without pictures
                 self.ood.near_duplicate(run_id, blank)
+            if routed:
+                self.router.route(np.zeros((BLANK, BLANK, 3), np.uint8), run_id)
             if not self.settled:  # torch was loaded just now
                 self.settled = True
                 memory.settle()

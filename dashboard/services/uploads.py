@@ -53,7 +53,7 @@ def data_url(picture: Picture) -> str:
         exif[ORIENTATION] = picture.orientation
     buffer = io.BytesIO()
     if image.width * image.height <= LOSSLESS:
-        image.save(buffer, "PNG", exif=exif)
+        image.save(buffer, "PNG", exif=exif, compress_level=1)  # a quarter of the time, a tenth more bytes
         kind = "png"
     else:
         image.save(buffer, "JPEG", quality=92, subsampling=0, exif=exif)

@@ -188,7 +188,7 @@ def ask(
     try:
         question = request.read(services, selection, kept, mode, off, hand, engine)
         if question is None:
-            services.warm(selection.run)  # the first picture should not wait for torch
+            services.warm(selection.run, routed=selection.ask is None)  # the first picture should not wait for torch
             refusal = str(kept.get("error", ""))[:400] if isinstance(kept, dict) else ""
             nothing = CHANGES_ONLY if selection.edits else NO_PICTURE_YET
             face = panel_states.empty(REFUSED) if refusal else nothing_yet(services, selection, nothing)

@@ -11,6 +11,7 @@ from dashboard.pages.prediction import answer, asked, picture
 from dashboard.services.container import Services
 from dashboard.services.jobs import Jobs
 from dashboard.state.selection import Selection
+from ml.inference.classifier import Classifier
 from tests.conftest import nothing_shipped, served
 from tests.dashboard.pages.test_prediction import png, url, words
 
@@ -34,6 +35,21 @@ def test_an_upload_goes_to_the_run_that_knows_it_and_the_page_says_which_and_why
         assert "was asked" in told
         assert "says " in told
         assert f"ask={shown_run}" in told, "the other one is a press away"
+
+
+def test_the_empty_studio_makes_ready_every_run_that_may_be_asked(colour_home, tmp_path_factory, monkeypatch):
+    fresh = Services(Store(nothing_shipped(tmp_path_factory.mktemp("none")), colour_home), Jobs(colour_home))
+    started, opened = [], []
+    warm, open_run = Services.warm, Classifier.open.__func__
+    monkeypatch.setattr(Services, "warm", lambda *args, **how: started.append(warm(*args, **how)) or started[-1])
+    monkeypatch.setattr(
+        Classifier, "open", classmethod(lambda cls, run: opened.append(run.run_id) or open_run(cls, run))
+    )
+    answer.ask(fresh, Selection(run="toy"), None, "auto")
+    started[0].join()
+    assert sorted(opened) == ["colour", "toy"]
+    answer.ask(fresh, Selection(run="toy"), given(fresh, "colour"), "auto")
+    assert len(opened) == 2
 
 
 def test_a_persons_choice_holds_and_is_in_the_address(services):

@@ -126,3 +126,22 @@ def test_pictures_too_small_for_a_sheet_load_no_opencv():
         """
     command = [sys.executable, "-c", textwrap.dedent(code)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["False", "True"]
+
+
+def test_a_sheet_is_looked_for_once_in_one_picture(monkeypatch):
+    from ml.images import sheets
+
+    photo, _ = lying(shirt(), [(60, 50), (250, 70), (240, 260), (50, 240)], seed=77)
+    looked = []
+    find = sheets._find
+    monkeypatch.setattr(sheets, "_find", lambda image: looked.append(1) or find(image))
+    first, again = find_sheet(photo), find_sheet(photo.copy())
+    assert len(looked) == 1
+    assert first is not None
+    assert again is not None
+    assert (first.within == again.within).all()
+    assert (first.ground == again.ground).all()
+    turned = np.ascontiguousarray(photo[:, ::-1])
+    other = find_sheet(turned)
+    assert len(looked) == 2
+    assert other is None or (other.within != first.within).any()
