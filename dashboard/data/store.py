@@ -146,9 +146,15 @@ class Store:
         # a twin is there to be held against its own run; no other run is held against it by itself
         candidates = [entry for entry in here if not entry.manifest.get("twin")] or here
         if not candidates:
+            name, why = run.dataset["name"], f"No other run learned from {run.dataset['title']}"
+            if self.library.fetchable(name) and not self.library.picture_set(name).digest:
+                raise Missing(
+                    f"{why}, and a comparison needs two. To train one, its pictures must be here.",
+                    self.library.way_to(name),
+                )
             raise Missing(
-                f"No other run learned from {run.dataset['title']}, and a comparison needs two.",
-                f"python -m ml train --dataset {run.dataset['name']} --model compact_cnn --epochs 10",
+                f"{why}, and a comparison needs two.",
+                f"python -m ml train --dataset {name} --model compact_cnn --epochs 10",
             )
         return self.open(max(candidates, key=_validated).run_id)
 

@@ -61,7 +61,13 @@ Raw: TypeAlias = bytes | np.ndarray | Path | Refusal | OSError
 def fitted(raw: bytes | np.ndarray, form: Form) -> tuple[np.ndarray, Fitted]:
     """raw: a file, or uint8 [h, w, 1 or 3] → uint8 [h, w, c] of the form, and the rest. Raises Refusal."""
     picture = opened(raw, form)
-    image = prepare(picture.pixels, form, orientation=picture.orientation, mode="none").image
+    image = picture.pixels
+    if picture.orientation != 1 or image.shape != (
+        form.height,
+        form.width,
+        form.channels,
+    ):  # else nothing is to be done
+        image = prepare(image, form, orientation=picture.orientation, mode="none").image
     size = (picture.height, picture.width) if picture.orientation < 5 else (picture.width, picture.height)
     coloured = picture.pixels.shape[2] == 3
     return image, Fitted(picture.dim, coloured, size, fingerprint(image)[1], sums(image), *fingerprint(raw))
@@ -74,7 +80,8 @@ def written(raw: Raw, form: Form, number: int, place: int) -> Outcome:
     try:
         if isinstance(raw, Path):
             with raw.open("rb") as file:
-                raw = file.read(FILE_BYTES + 1)
+                size = os.fstat(file.fileno()).st_size or FILE_BYTES  # as much is made room for as is asked for
+                raw = file.read(min(size, FILE_BYTES) + 1)
         image, about = fitted(raw, form)
     except (Refusal, OSError) as problem:
         return problem

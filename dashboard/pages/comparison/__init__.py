@@ -50,7 +50,7 @@ def register_head(app: Dash, services: Services) -> None:
         try:
             pair = services.store.compare(selection)
         except Missing as missing:
-            return alone(missing), "Two runs, image by image.", None, splits
+            return alone(missing, elsewhere(services, selection)), "Two runs, image by image.", None, splits
         except Broken as broken:
             return panel_states.error(str(broken), "Choose another run."), "Two runs, image by image.", None, splits
         there = selection.swapped(pair.a.run_id, pair.b.run_id).query()
@@ -97,11 +97,30 @@ def option(entry: RunEntry, why: str, name: str) -> dict[str, object]:
     return {"value": entry.run_id, "label": words, "group": group(entry)}
 
 
-def alone(missing: Missing) -> html.Div:
-    """The face of the whole page: why there is no comparison, the command that makes one and the way to do it here."""
-    train = html.Div(button("Train another run", search="", path="/training")) if missing.command else None
+def alone(missing: Missing, others: list) -> html.Div:
+    """The face of the whole page: why there is no comparison, the command that makes one and the ways to do it here.
+
+    others: ways to a comparison of other runs."""
+    train = [button("Train another run", search="", path="/training")] if " train " in missing.command else []
     title = html.H2("Nothing to compare", className="card-title")
-    return html.Div([title, panel_states.empty(str(missing), missing.command), train], className="ff-card")
+    ways = html.Div([*train, *others], className="row-ff") if train or others else None
+    return html.Div([title, panel_states.empty(str(missing), missing.command), ways], className="ff-card")
+
+
+def elsewhere(services: Services, selection: Selection) -> list:
+    """A button to the comparison of the default run and the best beside it, where the shown run has none."""
+    default = services.store.default_run()
+    if default is None or default == services.store.used(selection.run):
+        return []
+    try:
+        first = services.store.open(default)
+        second = services.store.other(first, None)
+    except (Missing, Broken):
+        return []
+    there = Selection(run=first.run_id, against=second.run_id).query()
+    marks = services.store.marks()
+    words = f"Compare {marks.name(first.run_id)} and {marks.name(second.run_id)}"
+    return [button(words, search=there, title=f"Both learned from {first.dataset['title']}")]
 
 
 def about(pair: RunPair) -> list:

@@ -377,3 +377,21 @@ def test_any_value_is_answered_in_words(client):
         for output in ("face.children", "delta-graph.figure", "pace-loss-graph.figure", "gallery-title.children"):
             more = {"app_theme_state__data": value, "comparison_pace_select__value": value}
             fire(client, f"comparison-{output}", search, **{**more, "app_view_state__data": value})
+
+
+def test_photographs_have_nothing_to_compare_until_they_are_fetched_and_lead_on_to_runs_that_have(tmp_path):
+    shipped = client_of(create_app(home=tmp_path).server.test_client())
+    face = text(fire(shipped, "comparison-face.children", "?run=clothing_photos"))
+    assert "No other run learned from Clothing photos" in face
+    assert "python -m ml data fetch clothing-photos" in face
+    assert "/data" in face
+    assert "Train another run" not in face, "there is nothing to train it on"
+    there = re.search(r"run=small_resnet&against=\w+", face)
+    assert there is not None
+    assert fire(shipped, "comparison-face.children", f"?{there[0]}")["comparison-face"]["children"] is None
+
+
+def test_a_run_of_its_own_data_set_leads_on_by_a_training_alone_where_there_is_no_default(client):
+    face = text(fire(client, "comparison-face.children", "?run=stranger")["comparison-face"]["children"])
+    assert "python -m ml train --dataset synthetic-13-40x32x3" in face
+    assert "Train another run" in face

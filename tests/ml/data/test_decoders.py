@@ -17,7 +17,9 @@ from PIL import Image
 from ml.data import decoders, importing, reading
 from ml.data.decoders import Decoders
 from ml.data.reading import Hand, read_all
-from ml.images.fitted import Fitted, Unwritten
+from ml.images import fitted as fitted_module
+from ml.images.decoding import FILE_BYTES, Refusal
+from ml.images.fitted import Fitted, Unwritten, written
 from ml.images.form import Form
 from ml.system.paths import ROOT
 
@@ -135,3 +137,43 @@ def test_processes_end_with_whoever_started_them(tmp_path):
     while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_what_has_the_form_already_is_kept_as_it_came(mode, tmp_path, monkeypatch):
+    shape = (20, 16, 3) if mode == "RGB" else (20, 16)
+    levels = np.random.default_rng(4).integers(0, 256, shape, np.uint8)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    form = Form(20, 16, len(mode))
+    with (tmp_path / "pixels").open("w+b") as file:
+        asked = []
+        prepare = fitted_module.prepare
+        monkeypatch.setattr(fitted_module, "prepare", lambda *args, **how: asked.append(1) or prepare(*args, **how))
+        about = written(tmp_path / "a.png", form, file.fileno(), 0)
+        assert isinstance(about, Fitted)
+        assert not asked
+        assert file.read() == levels.tobytes()
+        turned = Image.Exif()
+        turned[0x0112] = 3
+        Image.fromarray(levels).save(tmp_path / "b.png", exif=turned)
+        written(tmp_path / "b.png", form, file.fileno(), 1)
+        assert file.read() == levels[::-1, ::-1].tobytes()
+        assert asked
+
+
+def test_a_file_of_any_length_is_read_whole_or_refused(tmp_path, monkeypatch):
+    Image.fromarray(CHANCE.integers(0, 256, (20, 16, 3), np.uint8)).save(tmp_path / "a.png")
+    length = (tmp_path / "a.png").stat().st_size
+    with (tmp_path / "pixels").open("w+b") as file:
+        about = written(tmp_path / "a.png", FORM, file.fileno(), 0)
+        assert isinstance(about, Fitted)
+        assert about.length == length
+        with (tmp_path / "a.png").open("ab") as longer:
+            longer.truncate(FILE_BYTES + 5)
+        refused = written(tmp_path / "a.png", FORM, file.fileno(), 0)
+        assert isinstance(refused, Refusal)
+        assert "too much" in str(refused)
+        os.mkfifo(tmp_path / "pipe")
+        writer = subprocess.Popen([sys.executable, "-c", f"open({str(tmp_path / 'pipe')!r}, 'wb').write(b'x' * 99)"])
+        assert isinstance(written(tmp_path / "pipe", FORM, file.fileno(), 0), Refusal)  # what has no size of its own
+        writer.wait(30)
