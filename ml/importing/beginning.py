@@ -1,6 +1,8 @@
 """What an ONNX file does with pixels first: which numbers it was made for shows in what it takes off and divides by.
 
-Keras keeps a Rescaling layer within the network, scikit-learn a scaler before it, and a forest its thresholds.
+Keras keeps a Rescaling layer within the network, scikit-learn a scaler before it, and a forest its thresholds. What is
+quantised says which numbers it has levels for. TensorFlow Lite multiplies the first weights by what pixels were to be
+divided by, and leaves the division out.
 """
 
 from dataclasses import dataclass
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
 PASSING = ("Cast", "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Resize", "Pad")
 TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
 STEPS = 40  # of a graph that are followed
+LARGE = 20_000_000  # numbers of an array that is not looked at
 BEYOND = 2.0  # what pixels from 0 to 1 are never compared with, nor centred at
 WIDE = 20.0  # what pixels from 0 to 1 are never divided by
+PRODUCTS = ("Conv", "Gemm", "MatMul")
+FAINT, FAINTEST = 0.3, 0.03  # of the first weights' lengths, largest and middle one: below them nothing is seen of 0-1
 
 
 @dataclass
@@ -47,6 +52,10 @@ def range_of(model: "onnx.ModelProto") -> str:
             # as they are compared after what came before: pixels from 0 to 1 are compared with nothing above 1
             most = (np.abs(_thresholds(node)) - line.plus.max()) / np.abs(line.by).min()
             return "0-255" if most.max(initial=0) > BEYOND else "0-1" if len(most) else ""
+        if node.op_type == "QuantizeLinear" and not touched:
+            return _levels_for(model, node)
+        if node.op_type in PRODUCTS and not touched:
+            return "0-255" if _faint(model, node, name, consumers) else ""
         if node.op_type not in PASSING:
             step = _step(node, name, constants)
             if step is None:
@@ -70,6 +79,59 @@ def _told(line: Line) -> str:
         return "0-255"
     untouched = np.allclose(line.by, 1) and np.allclose(line.plus, 0)
     return "0-1" if width <= 1 + 1e-3 and not untouched else ""
+
+
+def _levels_for(model: "onnx.ModelProto", node: Any) -> str:
+    """By the numbers that the pixels' levels stand for. Levels on both sides of 0 are for others, too, which are not
+    as many: only what is far too wide tells."""
+    scale, zero = (_held(model, name) for name in (*node.input[1:3], "")[:2])
+    if scale is None or zero is None or scale.size != 1 or zero.dtype not in (np.uint8, np.int8):
+        return ""
+    ends = np.iinfo(zero.dtype)
+    low, high = ((end - float(zero.reshape(-1)[0])) * float(scale.reshape(-1)[0]) for end in (ends.min, ends.max))
+    if high - low > WIDE:
+        return "0-255"
+    return "0-1" if low > -0.01 and 0.5 < high < BEYOND / 2 + 0.1 else ""
+
+
+def _faint(model: "onnx.ModelProto", node: Any, name: str, consumers: dict[str, list[Any]]) -> bool:
+    """Whether its weights are so small that pixels from 0 to 1 would make no difference, nothing makes what comes of
+    them larger, and it is not the answer itself, which may be faint."""
+    later = consumers.get(node.output[0], [])
+    last = sum(one.op_type in PRODUCTS for one in model.graph.node) < 2
+    if node.input[0] != name or last or any(one.op_type == "BatchNormalization" for one in later):
+        return False
+    weights = _held(model, node.input[1])
+    if weights is None or weights.ndim < 2 or not np.isfinite(weights).all():
+        return False
+    turned = node.op_type == "MatMul" or (
+        node.op_type == "Gemm" and not any(one.name == "transB" and one.i for one in node.attribute)
+    )
+    rows = weights.T if turned and weights.ndim == 2 else weights
+    lengths = np.linalg.norm(rows.reshape(len(rows), -1), axis=1)
+    return bool(0 < lengths.max() < FAINT and np.median(lengths) < FAINTEST)
+
+
+def _held(model: "onnx.ModelProto", name: str) -> np.ndarray | None:
+    """An array of the file, what its levels stand for where it is quantised; None where it is none, or a large one."""
+    from onnx import numpy_helper
+
+    for node in model.graph.node:
+        if name and name in node.output and node.op_type == "DequantizeLinear" and len(node.input) > 2:
+            levels, scale, zero = (_held(model, one) for one in node.input)
+            if levels is None or scale is None or zero is None:
+                return None
+            axis = next((one.i for one in node.attribute if one.name == "axis"), 1)
+            if scale.size > 1:
+                shape = [-1 if i == axis % levels.ndim else 1 for i in range(levels.ndim)]
+                scale, zero = scale.reshape(shape), zero.reshape(shape)
+            return np.asarray((levels.astype(np.float64) - zero) * scale)
+        if name and name in node.output and node.op_type == "Constant":
+            return next((numpy_helper.to_array(one.t) for one in node.attribute if one.name == "value"), None)
+    for tensor in model.graph.initializer:
+        if tensor.name == name and np.prod(tensor.dims, dtype=np.int64) <= LARGE:
+            return np.asarray(numpy_helper.to_array(tensor))
+    return None
 
 
 def _step(node: Any, name: str, constants: dict[str, np.ndarray]) -> Line | None:

@@ -1,6 +1,7 @@
 """An ONNX file made plain: what converters put around a network is taken off; it takes pixels and gives one table.
 
-A list of dictionaries becomes its table, whole numbers are taken as bytes, and one number for two classes becomes two.
+A list of dictionaries becomes its table, whole numbers are taken as bytes and given as what they stand for, and one
+number for two classes becomes two.
 """
 
 import json
@@ -36,7 +37,7 @@ class Plain:
 def plain(model: "onnx.ModelProto") -> Plain:
     """Change the model where that is needed, whatever it says of pictures."""
     labels = labels_of(model)
-    notes = [*_tables(model), *_bytes(model)]
+    notes = [*_tables(model), *_bytes(model), *_levels(model)]
     return Plain(labels, [*notes, *_thresholds(model)], changed=bool(notes))
 
 
@@ -131,9 +132,45 @@ def _bytes(model: "onnx.ModelProto") -> list[str]:
         for i, name in enumerate(node.input):
             if name == one.name:
                 node.input[i] = inner
-    model.graph.node.insert(0, helper.make_node("Cast", [one.name], [inner], f"{inner}_cast", to=kind))
+    if kind == TensorProto.INT8:  # a byte above 127 would be a negative one
+        half, wide = f"{inner}_half", [f"{inner}_wide", f"{inner}_less"]
+        model.graph.initializer.append(helper.make_tensor(half, TensorProto.INT32, [], [128]))
+        first = [
+            helper.make_node("Cast", [one.name], [wide[0]], wide[0], to=TensorProto.INT32),
+            helper.make_node("Sub", [wide[0], half], [wide[1]], wide[1]),
+        ]
+    else:
+        first, wide = [], [one.name]
+    for node in (helper.make_node("Cast", [wide[-1]], [inner], f"{inner}_cast", to=kind), *reversed(first)):
+        model.graph.node.insert(0, node)
     one.type.tensor_type.elem_type = TensorProto.UINT8
-    return [f"input {one.name!r}: {WHOLE[kind]}, for which pixels from 0 to 255 are taken as they are"]
+    how = "less 128: -128 to 127" if first else "as they are"
+    return [f"input {one.name!r}: {WHOLE[kind]}, for which pixels from 0 to 255 are taken {how}"]
+
+
+def _levels(model: "onnx.ModelProto") -> list[str]:
+    """Let outputs that are quantised be what their levels stand for, which the last operator says."""
+    from onnx import TensorProto, helper
+
+    makers = {name: node for node in model.graph.node for name in node.output}
+    kinds = {one.name: one.data_type for one in model.graph.initializer}
+    notes = []
+    for shown in model.graph.output:
+        node = makers.get(shown.name)
+        if node is None or node.op_type != "QuantizeLinear" or kinds.get(node.input[1]) != TensorProto.FLOAT:
+            continue
+        inner = f"{shown.name}_levels"
+        for other in nodes(model):
+            for place in (other.input, other.output):
+                for i, name in enumerate(place):
+                    if name == shown.name:
+                        place[i] = inner
+        turned = helper.make_node("DequantizeLinear", [inner, *node.input[1:]], [shown.name], f"{inner}_turned")
+        turned.attribute.extend(one for one in node.attribute if one.name == "axis")
+        model.graph.node.append(turned)
+        shown.type.tensor_type.elem_type = TensorProto.FLOAT
+        notes.append(f"output {shown.name!r}: its levels are quantised, and taken as the numbers that they stand for")
+    return notes
 
 
 @dataclass(frozen=True)
