@@ -1,5 +1,5 @@
 /* Drawing around points of a flat map. What is drawn is known when the pointer lets go: the address of what is inside is made
-   here, as the server would (dashboard/pages/insights/map_2d.py), and the filter bar is asked for it and drawn. Plotly, which
+   here, as the server would (dashboard/components/lasso.py), and the filter bar is asked for it and drawn. Plotly, which
    draws the whole chart anew and lets nothing else be drawn meanwhile, hears of the end right after, or after 150 ms; then the
    address changes. With Shift or Alt held, of touches, and in a chart that is of another address than the page, the server
    makes the address of what plotly says. */

@@ -1,4 +1,7 @@
-"""A panel's callback: data, or the face that says why there is none; one panel's error never blanks another."""
+"""A panel's callback: data, or the face that says why there is none; one panel's error never blanks another.
+
+Its help is the first line of its own module, which `card` shows; words of the field are in dashboard.format.glossary.
+"""
 
 import functools
 import logging

@@ -1,4 +1,7 @@
-"""Every panel's data as CSV: /export/<noun>.csv with the page's own query; each panel names its tables in TABLES."""
+"""Every panel's data as CSV: /export/<noun>.csv with the page's own query; each panel names its tables in TABLES.
+
+Which rows and columns; the file is written by dashboard.format.csv.
+"""
 
 from collections.abc import Callable
 

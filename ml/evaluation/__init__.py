@@ -1,4 +1,7 @@
-"""From a run's network and pictures to the nouns of the schema: a split in, a table out."""
+"""From a run's network and pictures to the nouns of the schema: a split in, a table out.
+
+The arithmetic is in ml.stats; here it is done for each split and written down.
+"""
 
 from collections.abc import Callable
 

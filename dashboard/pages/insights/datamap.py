@@ -5,7 +5,7 @@ from typing import Any
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import theme
-from dashboard.components import button, card, csv_link, lazy_panel, plain, tiles
+from dashboard.components import button, card, csv_link, lasso, lazy_panel, plain, tiles
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.arrays import Recording
 from dashboard.data.run import RunData
@@ -14,7 +14,6 @@ from dashboard.figures import datamap as figure
 from dashboard.figures.labels import escaped
 from dashboard.format.csv import table_url
 from dashboard.format.proportion import Proportion
-from dashboard.pages.insights.map_2d import around, dotted, register_lasso
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.system.wording import quantity
@@ -29,7 +28,7 @@ TILES_SHOWN = 12
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """The map, what was forgotten, the first images of the selection."""
-    chart = dotted(GRAPH)
+    chart = lasso.chart(GRAPH)
     body = [
         slot(FACE, "Spreading the images"),
         *lazy_panel.layout(NEAR),
@@ -82,7 +81,7 @@ def register(app: Dash, services: Services) -> None:
         rows = run.ordered(selection)
         to = button(f"Open {len(rows):,} in the gallery", small=True, search=selection.query(), path="/")
         drawn = draw(run, recording, selection, mode)
-        drawn["layout"]["meta"] = around(search, selection, PLOT)
+        drawn["layout"]["meta"] = lasso.around(search, selection, PLOT)
         return (
             drawn,
             legend(mode),
@@ -92,7 +91,7 @@ def register(app: Dash, services: Services) -> None:
             csv_link(table_url("data-map", selection)),
         )
 
-    register_lasso(app, GRAPH, DRAWN, PLOT)
+    lasso.register(app, GRAPH, DRAWN, PLOT)
 
 
 def draw(run: RunData, recording: Recording, selection: Selection, mode: str) -> dict[str, Any]:
@@ -105,13 +104,13 @@ def draw(run: RunData, recording: Recording, selection: Selection, mode: str) ->
         f"mean {100 * recording.mean[i]:.0f} %, forgotten {recording.forgotten[i]}×<br>#{predictions.ids[i]}"
         for i in rows.tolist()
     ]
-    lasso = selection.lasso
+    drawn = selection.lasso
     return figure.scatter(
         run.plane(selection.split, PLOT)[rows],
         figure.level(recording.forgotten[rows]),
         words,
         lit=run.holds(selection, rows) if selection.narrowed else None,
-        outline=lasso.vertices if lasso and lasso.plot == PLOT else (),
+        outline=drawn.vertices if drawn and drawn.plot == PLOT else (),
         mode=mode,
         keep=f"{run.run_id}/{selection.split}",
     )

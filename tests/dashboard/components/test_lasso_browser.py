@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.components import lasso
 from dashboard.pages.insights import map_2d
 from dashboard.state.selection import Selection
 from dashboard.state.values import Lasso
+from dashboard.state.vocabulary import MAX_VERTICES
 
 MAP = "#insights-plane-graph"
 COUNT = "#selection-count"
@@ -126,8 +128,8 @@ def test_an_outline_made_in_the_browser_is_the_server_s(shipped, page, idle):
             circle = np.stack([wobble * np.cos(turn), wobble * np.sin(turn)], axis=1)
             outlines.append((circle + rng.normal(0, 9, 2)).tolist())
     outlines += [[[0, 0], [1, 1], [0, 0]], [[2, 2]] * 5, [[0, 0], [5, 5]]]
-    expected = [str(Lasso("map", map_2d.simplified(one))).removeprefix("map:") for one in outlines]
-    most = map_2d.MAX_VERTICES
+    expected = [str(Lasso("map", lasso.simplified(one))).removeprefix("map:") for one in outlines]
+    most = MAX_VERTICES
     made = page.evaluate(
         "([all, most]) => all.map((one) => window.dash_clientside.lasso.written(one, most))", [outlines, most]
     )

@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 from torch import nn
 
+from dashboard.components import lasso
 from dashboard.pages.insights import (
     activations,
     architecture,
     examples,
     how_it_works,
-    map_2d,
     picture,
     projection,
     walked_picture,
 )
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
+from dashboard.state.values import Lasso
 from dashboard.state.vocabulary import MAX_VERTICES
 from ml import models
 from ml.artifacts.reader import Missing
@@ -259,9 +260,9 @@ def test_clicking_a_point_opens_it(client):
 def test_lassos_become_short_outlines(vertices):
     turn = np.linspace(0, 2 * np.pi, vertices, endpoint=False)
     wobble = 40 + 3 * np.sin(9 * turn)
-    outline = map_2d.simplified(np.stack([wobble * np.cos(turn), wobble * np.sin(turn)], axis=1).tolist())
+    outline = lasso.simplified(np.stack([wobble * np.cos(turn), wobble * np.sin(turn)], axis=1).tolist())
     assert 3 <= len(outline) <= MAX_VERTICES
-    written = Selection().with_(lasso=map_2d.Lasso("map", outline)).query()
+    written = Selection().with_(lasso=Lasso("map", outline)).query()
     assert Selection.parse(written).lasso.vertices == outline
     assert not Selection.parse(written).dropped
 
@@ -270,7 +271,7 @@ def test_lassos_become_short_outlines(vertices):
     "outline", [None, "x", [], [[0, 0], [1, 1]], [[0, 0]] * 9, [[0, "1"]] * 9, [[0, 1e9]] * 9, [{}] * 5]
 )
 def test_what_is_no_outline_selects_nothing(outline):
-    assert map_2d.simplified(outline) == ()
+    assert lasso.simplified(outline) == ()
 
 
 def test_the_lasso_counts_what_is_inside(services):
@@ -278,11 +279,11 @@ def test_the_lasso_counts_what_is_inside(services):
     points = run.projection("test")[["map_x", "map_y"]].to_numpy(float)
     west, south = points.min(0) - 1
     east, north = float(np.median(points[:, 0])), points[:, 1].max() + 1
-    outline = map_2d.simplified(
+    outline = lasso.simplified(
         [[float(x), float(y)] for x, y in ((west, south), (east, south), (east, north), (west, north))]
     )
     assert len(outline) == 4
-    selection = Selection(run=TOY_RUN).with_(lasso=map_2d.Lasso("map", outline))
+    selection = Selection(run=TOY_RUN).with_(lasso=Lasso("map", outline))
     assert abs(int(run.mask(selection).sum()) - len(points) / 2) <= 2
 
 
