@@ -62,12 +62,21 @@ def scaled(run: RunData, probabilities: np.ndarray) -> np.ndarray:
     return scale_by_temperature(probabilities, run.temperature())
 
 
+def of(run: RunData, level: int) -> PredictionSets | None:
+    """Of its table `conformal`, which is looked through once; None where that has no such level. level: in percent.
+    Raises Missing or Broken."""
+    digest = run.manifest["nouns"].get("conformal", {}).get("sha256")
+    key = ("prediction sets", run.run_id, digest, level)
+    found: PredictionSets | None = run.store.keep(key, lambda: PredictionSets.of(run.conformal(), level))
+    return found
+
+
 def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
     """bool [n, C]: which classes belong to the conformal sets of probabilities [n, C] as trained.
 
     level: 0..1, one of those in the table. Raises Missing, also where the table has no such level, or Broken.
     """
-    found = PredictionSets.of(run.conformal(), round(100 * level))
+    found = of(run, round(100 * level))
     if found is None:
         raise Missing(f"{run.title} has no sets at {100 * level:g} %.", run.command("conformal"))
     return found.members(probabilities)
@@ -76,7 +85,7 @@ def sets(run: RunData, probabilities: np.ndarray, level: float) -> np.ndarray:
 def told(run: RunData, level: int) -> PredictionSets | None:
     """What the API says of answers besides; None where the run has no such sets. level: one of LEVELS."""
     try:
-        return PredictionSets.of(run.conformal(), level)
+        return of(run, level)
     except (Missing, Broken):
         return None
 

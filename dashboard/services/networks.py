@@ -3,6 +3,7 @@
 torch is imported when the first question comes, never before.
 """
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -42,13 +43,13 @@ class Output:
 
     probabilities: float32 [classes]; features: float32 [d], the input of the last layer, None where another engine than
     the run's own computed it, or a network that gives none; seconds: the forward pass, of many together its share;
-    statistics: float32 [d], as Classifier.statistics has them, where the run's familiarity is of all layers.
+    score: how unlike the training pictures it is, as the run's model has it, where its familiarity is of all layers.
     """
 
     probabilities: np.ndarray
     features: np.ndarray | None
     seconds: float
-    statistics: np.ndarray | None = None
+    score: float | None = None
 
 
 class Network:
@@ -156,15 +157,17 @@ class Network:
         backend: Any = self.engine(engine)
         nothing = [None] * len(images)
         every: Any = nothing
-        statistics: Any = nothing
+        scores: Any = nothing
         if engine == "torch" and self._layered:
             said, every, statistics = self.classifier.everything(images)
+            with contextlib.suppress(ValueError):  # learned of another network: whoever wants the score says so
+                scores = cast(OodModel, self._ood_model).scores(statistics).tolist()
         elif engine == "torch" and "features" in backend.capabilities:
             said, every = self.described.probabilities_and_features(images)
         else:
             said = backend.probabilities(images)
         each = (time.perf_counter() - began) / len(images)
-        return [Output(*one[:2], each, one[2]) for one in zip(said, every, statistics, strict=True)]
+        return [Output(*one[:2], each, one[2]) for one in zip(said, every, scores, strict=True)]
 
     @cached_property
     def _layered(self) -> bool:

@@ -115,12 +115,11 @@ class OodDetector:
 
 def scored(network: Network, model: OodModel, output: Output) -> float:
     """How unlike the training pictures one is, as its run's model has it. Raises Broken."""
-    seen = output.statistics
-    if model.last:
-        seen = None if output.features is None else directions(output.features[None])[0]
-    if seen is None:
+    if not model.last and output.score is not None:
+        return output.score
+    if not model.last or output.features is None:
         raise Broken(f"familiarity of run {network.run_id}: its engine does not say what it is told by")
     try:
-        return float(model.scores(seen[None])[0])
+        return float(model.scores(directions(output.features[None]))[0])
     except ValueError as error:
         raise Broken(f"familiarity of run {network.run_id}: {error}") from error

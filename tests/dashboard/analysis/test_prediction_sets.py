@@ -14,11 +14,24 @@ class Run:
     than there is."""
 
     classes = ("Shirt", "Coat", "Dress")
+    run_id, title = "three", "Three"
+
+    def __init__(self):
+        self.manifest = {"nouns": {"conformal": {"sha256": "1"}}}
+        self.kept: dict = {}
+        self.read = 0
+        self.store = self
+
+    def keep(self, key, make):
+        if key not in self.kept:
+            self.kept[key] = make()
+        return self.kept[key]
 
     def temperature(self):
         return 1e9
 
     def conformal(self):
+        self.read += 1
         rows = [
             ("validation", 0.9, 0.71, 100, 90, 1.0, 3),
             ("test", 0.9, 0.71, 200, 181, 1.25, 7),
@@ -68,3 +81,13 @@ def test_sets_are_measured_on_test_at_the_levels_that_are_offered():
 def test_a_set_in_words(names, words):
     assert worded(names) == words
     assert prediction_sets.EMPTY_SET == "none of the classes"
+
+
+def test_the_table_is_looked_through_once_for_a_level_and_again_where_it_is_another():
+    run = Run()
+    for level in (90, 95, 90, 95):
+        assert prediction_sets.told(run, level).most == {90: 0.71, 95: 0.91}[level]
+    assert run.read == 2
+    run.manifest["nouns"]["conformal"]["sha256"] = "2"
+    assert prediction_sets.told(run, 90).most == 0.71
+    assert run.read == 3
