@@ -126,8 +126,8 @@ def row(name: str, run: Run) -> str:
 BESIDE = f"""All on {SHARED["train_images"]:,} pictures for {SHARED["epochs"]} epochs by one recipe (AdamW, one-cycle,
 batches of {SHARED["batch_size"]}, mirrored half of the time) that is tuned for none of them: this shows what each makes
 of little time and few pictures, not how far it can go. `efficientnet_lite0` begins with ImageNet's weights and has a
-preset of its own. The epoch was chosen on validation; test chose nothing. Training time is without scoring; latency is
-the median of one picture on one thread, normalisation folded."""
+preset of its own; `efficientnet_lite2` is for photographs of 224 pixels, and its run is among those that ship. The
+epoch was chosen on validation; test chose nothing. Training time is without scoring; latency is the median of one picture on one thread, normalisation folded."""
 COLUMNS = (
     "parameters", "pictures × epochs", "training", "pictures/s", "test accuracy (95 %)", "validation", "latency",
     "file", "seed",
@@ -150,6 +150,17 @@ def table(first: str, runs: Mapping[str, Run]) -> str:
     return "\n".join([head, *(row(name, run) for name, run in runs.items())])
 
 
+def others(ships: Sequence[Run]) -> str:
+    """A sentence on each run that learned from another data set than the first."""
+    usual = ships[0].manifest["dataset"]["name"]
+    return "".join(
+        f" `{run.run_id}` (`{run.manifest['model']}`) learned from another data set, {run.manifest['dataset']['title']},"
+        f" and tells {len(run.manifest['dataset']['classes'])} classes of its own."
+        for run in ships
+        if run.manifest["dataset"]["name"] != usual
+    )
+
+
 def page(runs: Mapping[str, Run], ships: Sequence[Run]) -> str:
     """The whole of docs/models.md. runs: by model, in the order of MODELS."""
     parts = [
@@ -170,7 +181,8 @@ def page(runs: Mapping[str, Run], ships: Sequence[Run]) -> str:
     if ships:
         parts += [
             "## What ships",
-            "The runs in `artifacts/`, each by its own recipe, the default first. Their manifests hold every setting.",
+            "The runs in `artifacts/`, each by its own recipe, the default first. Their manifests hold every setting."
+            + others(ships),
             table("run", {run.run_id: run for run in ships}),
             f"Machine: {machines(ships)}.",
         ]

@@ -92,3 +92,10 @@ def test_one_training_is_published_by_its_command(tool, tmp_path, monkeypatch):
         "python -m ml train --model mlp --dataset synthetic-4-28x28x1 --epochs 1 --batch-size 64 --run models-mlp"
     )
     assert tool["speed"](run) == run.table("history")["images_per_second"].iloc[0]
+
+
+def test_what_ships_names_the_run_of_another_data_set(tool):
+    page = tool["page"]({}, tool["shipped"]())
+    assert page.count("| `clothing_photos` |") == 1
+    assert "`clothing_photos` (`efficientnet_lite2`) learned from another data set, Clothing photos" in page
+    assert page.count("learned from another data set") == 1
