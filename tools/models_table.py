@@ -127,7 +127,8 @@ BESIDE = f"""All on {SHARED["train_images"]:,} pictures for {SHARED["epochs"]} e
 batches of {SHARED["batch_size"]}, mirrored half of the time) that is tuned for none of them: this shows what each makes
 of little time and few pictures, not how far it can go. `efficientnet_lite0` begins with ImageNet's weights and has a
 preset of its own; `efficientnet_lite2` is for photographs of 224 pixels, and its run is among those that ship. The
-epoch was chosen on validation; test chose nothing. Training time is without scoring; latency is the median of one picture on one thread, normalisation folded."""
+epoch was chosen on validation; test chose nothing. Training time is without scoring; latency is the median of
+one picture on one thread, normalisation folded."""
 COLUMNS = (
     "parameters", "pictures × epochs", "training", "pictures/s", "test accuracy (95 %)", "validation", "latency",
     "file", "seed",
@@ -154,7 +155,8 @@ def others(ships: Sequence[Run]) -> str:
     """A sentence on each run that learned from another data set than the first."""
     usual = ships[0].manifest["dataset"]["name"]
     return "".join(
-        f" `{run.run_id}` (`{run.manifest['model']}`) learned from another data set, {run.manifest['dataset']['title']},"
+        f" `{run.run_id}` (`{run.manifest['model']}`) learned from another data set, "
+        f"{run.manifest['dataset']['title']},"
         f" and tells {len(run.manifest['dataset']['classes'])} classes of its own."
         for run in ships
         if run.manifest["dataset"]["name"] != usual
