@@ -119,8 +119,8 @@ def elsewhere(services: Services, selection: Selection) -> list:
         return []
     there = Selection(run=first.run_id, against=second.run_id).query()
     marks = services.store.marks()
-    words = f"Compare {marks.name(first.run_id)} and {marks.name(second.run_id)}"
-    return [button(words, search=there, title=f"Both learned from {first.dataset['title']}")]
+    names = f"{marks.name(first.run_id)} and {marks.name(second.run_id)}"
+    return [button("Compare two other runs", search=there, title=f"{names}, of {first.dataset['title']}")]
 
 
 def about(pair: RunPair) -> list:
