@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.artifacts.reader import Missing
+from ml.importing import keras_two
 from ml.importing.conversion import Opened, Slot, Task, Unconvertible
 from ml.importing.graph import BEGINS, Unusable
 from ml.inference.imported import TYPES
@@ -43,6 +44,11 @@ PASSING = (
 NARROW = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 EXPORTS: tuple[dict[str, Any], ...] = ({"dynamo": False, "opset_version": 20}, {"dynamo": True})
 """As Keras does it itself, and as torch does it from now on: each writes networks that the other does not."""
+AFTER = "export it as ONNX where it was made, model.export('net.onnx', format='onnx')"
+BEFORE = (
+    "where it was made, model.export('folder'), then python -m tf2onnx.convert --saved-model folder --output net.onnx "
+    "writes the ONNX, which is taken"
+)
 NAME, MOST = "images", 20  # of pixels from 0 to 1 nobody takes off as much, or divides by so much
 
 
@@ -60,13 +66,18 @@ def opened(task: Task) -> Opened:
     load()
     import keras
 
-    config, narrow = described(task.path)
+    config, narrow, version = described(task.path)
     with tempfile.TemporaryDirectory() as folder, quiet():
-        file = in_full(task.path, config, Path(folder)) if narrow else task.path
+        file = in_full(task.path, config, Path(folder)) if narrow or version else task.path
         try:
             model = keras.saving.load_model(file, compile=False, safe_mode=True)
         except Exception as error:  # whatever a layer raises that is built from numbers that do not fit
             words = " ".join(str(error).split())[:200]
+            if version:
+                raise Unusable(
+                    f"{task.path.name} was saved by Keras {version}, whose networks Keras {keras.__version__} opens in "
+                    f"part, and not this one: {BEFORE}"
+                ) from None
             raise Unusable(
                 f"{task.path.name} cannot be opened by Keras {keras.__version__} ({words}): open it where it was made, "
                 "and write model.export('net.onnx', format='onnx')"
@@ -92,17 +103,22 @@ def opened(task: Task) -> Opened:
     )  # fmt: skip
 
 
-def described(path: Path) -> tuple[dict[str, Any], str]:
-    """What the file says of its layers, and the kind of narrow numbers that it computes with ('' for float32). Raises
-    Unusable for what is code, or is not Keras' own."""
+def described(path: Path) -> tuple[dict[str, Any], str, str]:
+    """What the file says of its layers, as Keras 3 words it; the kind of narrow numbers that it computes with ('' for
+    float32); and the version of Keras that wrote it, where that is before 3. Raises Unusable for what is code, or not
+    Keras' own."""
     try:
-        config = _of_hdf5(path) if not zipfile.is_zipfile(path) else _of_zip(path)
+        config, version = _of_hdf5(path) if not zipfile.is_zipfile(path) else _of_zip(path)
     except Unusable:
         raise
     except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
         raise Unusable(
             f"{path.name} is damaged, or no network of Keras ({type(error).__name__}): save it again"
         ) from None
+    old = version if keras_two.older(version) else ""
+    if old:
+        config = keras_two.in_new_words(config)
+    advice = BEFORE if old else AFTER
     code, strange, words = set(), set(), set()
     for one in classes_of(config):
         name, module = str(one["class_name"]), one.get("module")
@@ -116,19 +132,15 @@ def described(path: Path) -> tuple[dict[str, Any], str]:
     if code - {"function"}:
         raise Unusable(
             f"{path.name} has {_list(code - {'function', '__lambda__'} or {'a lambda'})} in it, which is code and "
-            "is not run: put layers of Keras in its "
-            "place, or export it as ONNX where it was made, model.export('net.onnx', format='onnx')"
+            f"is not run: put layers of Keras in its place, or {advice}"
         )
     strange |= {str(one.get("config")) for one in classes_of(config) if one["class_name"] == "function"}
     if strange:
-        raise Unusable(
-            f"{path.name} has parts of its own ({_list(strange)}), whose code is not in the file: export it as ONNX "
-            "where it was made, model.export('net.onnx', format='onnx')"
-        )
+        raise Unusable(f"{path.name} has parts of its own ({_list(strange)}), whose code is not in the file: {advice}")
     if words:
         raise Unusable(f"{path.name} reads texts ({_list(words)}), and a classifier of pictures is wanted")
     kinds = {str(one) for one in policies(config)} & {*NARROW}
-    return config, ", ".join(sorted(kinds))
+    return config, ", ".join(sorted(kinds)), old
 
 
 def _list(names: set[str]) -> str:
@@ -170,16 +182,18 @@ def policies(value: Any) -> Iterator[object]:
             yield config.get("name") if "Policy" in one["class_name"] else dtype if isinstance(dtype, str) else None
 
 
-def _of_zip(path: Path) -> dict[str, Any]:
+def _of_zip(path: Path) -> tuple[dict[str, Any], str]:
     with zipfile.ZipFile(path) as archive:
         if archive.getinfo("config.json").file_size > CONFIG_BYTES:
             raise ValueError("its description is too long")
         config: dict[str, Any] = json.loads(archive.read("config.json"))
+        about = archive.open("metadata.json").read(CONFIG_BYTES) if "metadata.json" in archive.namelist() else b"{}"
     config.pop("compile_config", None)  # of training: never read, and full of people's own losses
-    return config
+    said = json.loads(about)
+    return config, str(said.get("keras_version") or "3") if isinstance(said, dict) else "3"
 
 
-def _of_hdf5(path: Path) -> dict[str, Any]:
+def _of_hdf5(path: Path) -> tuple[dict[str, Any], str]:
     try:
         import h5py
     except ImportError:
@@ -191,7 +205,8 @@ def _of_hdf5(path: Path) -> dict[str, Any]:
             )
         found: dict[str, Any] = json.loads(file.attrs["model_config"])
         _within(file, path)
-    return found
+        version = file.attrs.get("keras_version") or "2"
+    return found, version.decode() if isinstance(version, bytes) else str(version)
 
 
 def _within(file: Any, path: Path) -> None:
@@ -211,7 +226,8 @@ def _within(file: Any, path: Path) -> None:
 
 
 def in_full(path: Path, config: dict[str, Any], folder: Path) -> Path:
-    """A copy whose layers compute in float32: narrow numbers are for training, and onnxruntime convolves none."""
+    """A copy described by this configuration, whose layers compute in float32: narrow numbers are for training, and
+    onnxruntime convolves none."""
     text = json.dumps(config)
     for kind in NARROW:
         text = text.replace(json.dumps(kind), json.dumps("float32"))
