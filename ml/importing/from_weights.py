@@ -121,6 +121,11 @@ def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
             return torch.load(path, map_location="cpu", weights_only=True), [], said
     except Exception as error:
         strange = _strange(path)
+        if any(one.startswith("torchao.") for one in strange):
+            raise Unusable(
+                f"{path.name} holds weights that torchao quantised, which are objects of its own: give the state dict "
+                "from before quantize_, or predictions"
+            ) from None
         if strange:
             raise Unusable(
                 f"{path.name} is a pickle that holds more than weights ({', '.join(strange[:3])}), which could run "

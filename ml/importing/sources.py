@@ -6,6 +6,7 @@ Nothing is run or unpickled here: beginnings of files, lists of archives and sho
 
 import json
 import pickletools
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def source_of(path: Path) -> Source:
         raise Unusable(f"{path.name} cannot be read: {error.strerror or error}") from None
     if not begin:
         raise Unusable(f"{path.name} is empty")
-    for read in (_zip, _paddle, _pickle, _hdf5, _safetensors, _other, _text):
+    for read in (_zip, _paddle, _pickle, _hdf5, _safetensors, _trees, _other, _text):
         if (found := read(path, begin)) is not None:
             return found
     if path.suffix.lower() == ".onnx" or begin[0] in (0x08, 0x12, 0x1A, 0x22, 0x2A, 0x3A, 0x42):  # a protobuf's fields
@@ -177,11 +178,17 @@ BOOSTED = (
     "write it as ONNX where it was made, "
     "onnxmltools.convert_{}(model, initial_types=[('pixels', FloatTensorType([None, n]))])"
 )
+PREDICTED = (
+    "onnxmltools 1.16 makes another classifier of it, without a word; give what it predicts itself, with --predictions"
+)
+COUNTS = re.compile(rb"(num_parallel_tree|num_class)\D{1,16}(\d+)")
+TREES_BYTES = 64 * 2**20
 PADDLE = "paddle.onnx.export(network, 'net', input_spec=[…]) writes the ONNX, where the network was made"
 MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith(b"GGUF"), "a GGUF file of a language model", "a classifier of pictures is wanted"),
     (lambda b: b[:4] in (b"ggml", b"lmgg", b"tjgg"), "a GGML file of a language model", "a classifier is wanted"),
     (lambda b: b[4:8] == b"TFL3", "a TensorFlow Lite file", "convert it with tf2onnx --tflite, and give the ONNX"),
+    (lambda b: b[4:8] == b"ET12", "a program of ExecuTorch", EXPORT),
     (lambda b: b[4:8] == b"ORTM", "onnxruntime's own form of a network", "give the ONNX file that it was made from"),
     (lambda b: b[:4] in (b"ptrt", b"ftrt", b"trtf"), "an engine of TensorRT, built for one machine",
      "give the ONNX that it was built from"),
@@ -199,6 +206,25 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")), "a picture", "give the network"),
 )  # fmt: skip
 """Whether a file's beginning is of it, what it is, what to do."""
+
+
+def _trees(path: Path, begin: bytes) -> Source | None:
+    """Refuses trees that would be other ones as ONNX. The files of their makers say in words what they are, packed or
+    not."""
+    xgboost = (begin.startswith(b"{L") and b"learner" in begin) or re.match(rb'\s*\{\s*"learner"', begin)
+    lightgbm = begin.startswith(b"tree\nversion=")
+    if not xgboost and not lightgbm:
+        return None
+    with path.open("rb") as file:
+        whole = file.read(TREES_BYTES)
+    counts = {word: max(int(n) for key, n in COUNTS.findall(whole) if key == word) for word, _ in COUNTS.findall(whole)}
+    if xgboost and counts.get(b"num_parallel_tree", 1) > 1 and counts.get(b"num_class", 1) > 2:
+        raise _refuse(path, "a forest of XGBoost for several classes", PREDICTED)
+    if lightgbm and b"\nobjective=multiclassova" in whole:
+        raise _refuse(path, "a model of LightGBM that answers yes or no for each class", PREDICTED)
+    if lightgbm and b"\nis_linear=1" in whole:
+        raise _refuse(path, "a model of LightGBM with linear trees", PREDICTED)
+    return None
 
 
 def _other(path: Path, begin: bytes) -> Source | None:

@@ -148,6 +148,33 @@ REFUSED = {
     "a.so": (b"\x7fELF\x02", "a program"),
     "a.param": (b"7767517\n", "a network of ncnn"),
     "a.ubj": (b"{L\0\0\0\0\0\0\0\x07learner{L", "a model of XGBoost: write it as ONNX"),
+    "forest.json": (
+        b'{"learner":{"gradient_booster":{"model":{"gbtree_model_param":{"num_parallel_tree":"100","num_trees":"300"}}},'
+        b'"learner_model_param":{"num_class":"3"}}}',
+        "a forest of XGBoost for several classes: onnxmltools 1.16 makes another classifier of it",
+    ),
+    "forest.ubj": (
+        b"{L\0\0\0\0\0\0\0\x07learner{L"
+        + b"." * 5_000
+        + b"num_parallel_treeSL\0\0\0\0\0\0\0\x03100L"
+        + b"num_classSL\0\0\0\0\0\0\0\x013}",
+        "give what it predicts itself, with --predictions",
+    ),
+    "of two.json": (
+        b'{"learner":{"num_parallel_tree":"100","learner_model_param":{"num_class":"0"}}}',
+        "onnxmltools.convert_xgboost(model",
+    ),
+    "linear.txt": (
+        b"tree\nversion=v4\nnum_class=3\nobjective=multiclass num_class:3\n"
+        + b"." * 5_000
+        + b"\nTree=0\nis_linear=1\n",
+        "a model of LightGBM with linear trees",
+    ),
+    "each.txt": (
+        b"tree\nversion=v4\nnum_class=3\nobjective=multiclassova num_class:3 sigmoid:1\n",
+        "yes or no for each class",
+    ),
+    "a.pte": (b"<\0\0\0ET12eh00", "a program of ExecuTorch: export it as ONNX"),
     "boosted.json": (b'{"learner":{"attributes":{}}}', "onnxmltools.convert_xgboost(model"),
     "boosted.txt": (b"tree\nversion=v4\nnum_class=3\n", "a model of LightGBM: write it as ONNX"),
     "a.cbm": (b"CBM1\xfc\x85", "a model of CatBoost: model.save_model('net.onnx', format='onnx')"),

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+import types
 from argparse import Namespace
 
 import numpy as np
@@ -163,6 +165,18 @@ def refused(path, data, **wishes) -> str:
     with pytest.raises(Unusable) as error:
         from_weights.opened(task(path, data, **wishes))
     return str(error.value)
+
+
+def test_weights_that_torchao_quantised_say_so(toy_data, tmp_path, monkeypatch):
+    """They are a state dict already, so that the advice to save one leads nowhere (torchao 0.18.0)."""
+    module = types.ModuleType("torchao.quantization")
+    module.Int8Tensor = type("Int8Tensor", (), {"__module__": module.__name__})
+    monkeypatch.setitem(sys.modules, "torchao", types.ModuleType("torchao"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    torch.save({"0.weight": module.Int8Tensor()}, tmp_path / "w.pt")
+    said = refused(tmp_path / "w.pt", toy_data)
+    assert "weights that torchao quantised" in said
+    assert "before quantize_" in said
 
 
 def test_what_is_no_state_dict_is_refused_and_never_run(toy_library, toy_data, tmp_path, capsys):
