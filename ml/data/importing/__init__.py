@@ -26,7 +26,7 @@ from ml.data.importing import (
 )
 from ml.data.importing import sources as places
 from ml.data.importing.choices import Choices, applied
-from ml.data.importing.finder import looks_like_a_picture
+from ml.data.importing.finder import TABLES, looks_like_a_picture
 from ml.data.importing.records import Found, Unclear
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images import upload_archives
@@ -93,6 +93,10 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
         found = lists.look(source, shown, order) or matlab_labels.look(source, shown, order)
     if found:
         return found
+    files = [entry.name for entry in source.entries if not entry.is_folder]
+    described = all(name.casefold().endswith(".json") for name in files if name.casefold().endswith(TABLES))
+    if not lone and not pictures and described and (own := class_folders.unread(files, class_folders.STORES)):
+        raise ValueError(f"{shown} holds no pictures{own}")
     try:
         found = _folders_or_tables(source, shown, choices, stack, scratch)
         if choices.columns or not all(map(class_folders.split_of, found.classes)):

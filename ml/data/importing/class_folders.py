@@ -4,7 +4,7 @@ Nothing is opened here. What is passed over is kept with its reason, apart from 
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ml.data.base import UNLABELLED, visible
@@ -37,6 +37,10 @@ NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's rec
             ".mat": "MATLAB's files without pictures",
             ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files", ".h5": "HDF5 files",
             ".hdf5": "HDF5 files"}  # fmt: skip
+STORES = {".lance": "Lance's files", "zarr.json": "Zarr's files", ".zarray": "Zarr's files", ".zgroup": "Zarr's files",
+          ".mds": "MosaicML Streaming's shards", ".array_record": "ArrayRecord's files",
+          "chunk-0-0.bin": "LitData's chunks"}  # fmt: skip
+"""Files of data sets whose folders and descriptions would be taken for classes and tables."""
 FOLD = re.compile(r"(?:k?folds?|parts?|chunks?|shards?|batch(?:es)?|cv)[\W_]*\d+", re.IGNORECASE)
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".gz", ".7z", ".rar")
 NOT_IN_A_CLASS = "it lies in no folder of a class"
@@ -300,10 +304,10 @@ def _refuse_twins(places: Iterable[tuple[str, str]]) -> None:
             )
 
 
-def unread(names: Iterable[str]) -> str:
+def unread(names: Iterable[str], kinds: Mapping[str, str] = NOT_READ | STORES) -> str:
     """What to say where files are of another program's own kind, '' where none is."""
     for name in names:
-        for suffix, kind in NOT_READ.items():
+        for suffix, kind in kinds.items():
             if re.search(rf"{re.escape(suffix)}(-\d+-of-\d+)?$", name.casefold()):
                 return (
                     f". {clean(name)} is one of {kind}, which are not read: write the pictures into a folder for each "

@@ -121,6 +121,28 @@ def test_files_of_other_programs_say_what_to_do(tmp_path, name):
             Seen(place)
 
 
+@pytest.mark.parametrize("files", [
+    ("_versions/1.manifest", "_transactions/0-a.txn", "data/0a.lance"),
+    ("zarr.json", "images/zarr.json", "images/c/0/0/0/0", "labels/zarr.json", "labels/c/0"),
+    (".zgroup", "images/.zarray", "images/0.0.0.0", "labels/.zarray", "labels/0"),
+    ("train/index.json", "train/shard.00000.mds"),
+    ("train/index.json", "train/chunk-0-0.bin"),
+])  # fmt: skip
+def test_stores_are_neither_classes_nor_tables(tmp_path, files):
+    """As pylance 14.0.2, zarr 3.1.6 (and 2), mosaicml-streaming 0.13.0 and litdata 0.2.76 lay them out."""
+    written = b'{"shards": [{"samples": 9, "raw_data": {"basename": "shard.00000.mds"}}], "version": 2}'
+    for name in files:
+        place = tmp_path / "set" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(written if name.endswith(".json") else b"\x10\0\0\0 bytes")
+    packed(tmp_path / "set.tar", {name: (tmp_path / "set" / name).read_bytes() for name in files}.items())
+    for place in (tmp_path / "set", tmp_path / "set.tar"):
+        with pytest.raises(
+            ValueError, match=r"holds no pictures.* is one of .* which are not read: write the pictures"
+        ):
+            Seen(place)
+
+
 def test_samples_of_arrays_say_what_to_do(tmp_path):
     files = {f"{i:03}.npy": b"\x93NUMPY" for i in range(4)} | {f"{i:03}.cls": b"1" for i in range(4)}
     packed(tmp_path / "data-000000.tar", files.items())
