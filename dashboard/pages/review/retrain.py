@@ -15,6 +15,7 @@ from dashboard.services import twins
 from dashboard.services.container import Services
 from dashboard.services.training_request import Invalid
 from dashboard.state.selection import Selection
+from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts.kinds import TRAINING
 from ml.jobs.queue import Refused
 from ml.jobs.tables import Job
@@ -88,8 +89,9 @@ def register(app: Dash, services: Services) -> None:
         Input("review-done-state", "data"),
     )
     def draw_what(search: str | None, _: object):
-        run = services.store.shown(Selection.parse(search).run)
-        words, any_ = what(run, services.decisions.current_labels(run.data_version))
+        selection = Selection.parse(search)
+        run = services.store.shown(selection.run)
+        words, any_ = what(run, services.decisions.current_labels(run.data_version), selection)
         return words, services.read_only or not any_
 
     if services.read_only:
@@ -151,14 +153,21 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def what(run: RunData, current_labels: CurrentLabels) -> tuple[html.P, bool]:
+def to_split(words: str, selection: Selection, split: str = "reference") -> html.Button:
+    """The way to the queue of another split, from the line that asks for it."""
+    return html.Button(words, type="button", className="way-to", **{"data-search": selection.of_split(split).query()})
+
+
+def what(run: RunData, current_labels: CurrentLabels, selection: Selection) -> tuple[html.P, bool]:
     """What decisions change of what is learned from, in words, and whether it is anything."""
     relabelled, excluded = label_review.corrections(run, current_labels)
     labelled = to_label.labelled(run, current_labels)
     if not relabelled and not excluded and not labelled:
-        none = "No decision of yours changes the training images yet: review the split Train first"
-        none += ", or label what is Unlabelled." if run.has_unlabelled else "."
-        return html.P(none, className="quiet"), False
+        none = ["No decision of yours changes the training images yet: ", to_split("review the split Train", selection)]
+        none += (
+            [" first, or ", to_split("label what is Unlabelled", selection, UNLABELLED)] if run.has_unlabelled else []
+        )
+        return html.P([*none, "." if run.has_unlabelled else " first."], className="quiet"), False
     ends = ["" if len(part) == 1 else "s" for part in (relabelled, excluded)]
     words = [html.B(f"{len(relabelled):,}"), f" label{ends[0]} changed, "]
     words += [html.B(f"{len(excluded):,}"), f" image{ends[1]} left out"]

@@ -430,3 +430,17 @@ def test_labels_that_are_nowhere_or_of_other_data_are_refused(suspected, no_arti
 def test_the_head_of_the_file_says_what_is_in_it():
     head = ["id", "dataset", "split", "example_id", "action", "before", "after", "who", "when", "run", "digest"]
     assert log([]) == (head, [])
+
+
+def test_what_has_to_be_reviewed_first_is_a_press_away(app):
+    """A retraining learns from the training images: who decided on others is led there by the words that say so."""
+    status, made = fired_in_process(app).fire_with(
+        "review-retrain-what.children",
+        "review-view-state.data",
+        {"review-view-state.data": "?run=toy&split=validation"},
+    )
+    told = json.dumps(made["review-retrain-what"])
+    assert status == 200
+    assert "No decision of yours" in told
+    led = Selection.parse(re.search(r'"data-search": "([^"]+)"', told)[1])
+    assert (led.run, led.split) == ("toy", "reference")
