@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MODELS = {  # module in this package → class in it
     "small_resnet": "SmallResNet",
+    "wide_resnet": "WideResNet",
     "patch_cnn": "PatchCNN",
     "quick_cnn": "QuickCNN",
     "batchnorm_cnn": "BatchNormCNN",
@@ -28,6 +29,7 @@ MODELS = {  # module in this package → class in it
 }
 ABOUT = {  # one sentence each, parameters on 28 × 28 × 1 and ten classes
     "small_resnet": "Our own residual network, deep and narrow: 262,842 parameters, the default.",
+    "wide_resnet": "Our own residual network, wider and less deep: 372,058 parameters.",
     "patch_cnn": "Its first layer is computed from patches of the pictures, quickest to train: 317,162 parameters.",
     "quick_cnn": "Small and quick to train: 422,250 parameters.",
     "batchnorm_cnn": "Three convolutions with batch normalisation and dropout: 241,770 parameters.",

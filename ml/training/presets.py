@@ -10,8 +10,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "augment": (), "ema": 0.98,
     },
     "best": {
-        "model": "small_resnet", "epochs": 90, "batch_size": 128, "learning_rate": 0.1, "optimiser": "sgd",
-        "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.0005, "label_smoothing": 0.05,
+        "model": "wide_resnet", "epochs": 33, "batch_size": 128, "learning_rate": 0.02, "optimiser": "muon",
+        "schedule": "cosine", "warmup": 0.05, "weight_decay": 0.02, "label_smoothing": 0.05,
         "augment": ("flip", "shift", "erase"), "ema": 0.999,
     },
     # The head on features computed once, then everything at a rate that is already falling.

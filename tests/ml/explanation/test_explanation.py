@@ -134,6 +134,7 @@ NETWORKS = [
     ("mobilenet_v3_small", "body.conv_12", 3, 64, 48), ("small_vgg", "body.17", 1, 20, 16),
     ("batchnorm_cnn", "body.10", 1, 28, 28), ("quick_cnn", "body.4", 1, 28, 28), ("fashion_cnn", "body.8", 1, 28, 28),
     ("efficientnet_lite0", "body.last_conv", 1, 7, 5), ("patch_cnn", "body.3", 3, 20, 16),
+    ("wide_resnet", "body.7", 1, 28, 28),
 ]  # fmt: skip
 
 

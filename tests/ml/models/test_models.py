@@ -14,13 +14,14 @@ WIDE = {"channels": 3, "height": 40, "width": 32, "classes": 13}
 COUNTS = {
     "fashion_cnn": 896_906, "compact_cnn": 38_154, "batchnorm_cnn": 241_770, "mlp": 352_010, "resnet18": 11_172_810,
     "mobilenet_v3_small": 1_527_818, "small_vgg": 585_066, "small_vit": 540_170, "efficientnet_lite0": 3_383_818,
-    "efficientnet_lite2": 4_823_882, "patch_cnn": 317_162, "quick_cnn": 422_250,
+    "efficientnet_lite2": 4_823_882, "patch_cnn": 317_162, "quick_cnn": 422_250, "wide_resnet": 372_058,
 }  # fmt: skip
 # pictures' side and number for the falling loss, where 28 and 192 would take seconds
 SMALL = {
     "resnet18": (12, 32), "efficientnet_lite0": (16, 16), "efficientnet_lite2": (16, 16), "small_vit": (16, 64),
-    "mobilenet_v3_small": (16, 64),
-    "small_resnet": (16, 96), "small_vgg": (16, 96), "fashion_cnn": (22, 128), "batchnorm_cnn": (22, 128),
+    "mobilenet_v3_small": (16, 64), "wide_resnet": (16, 96),
+    "small_resnet": (16, 96), "small_vgg": (16, 96),
+    "fashion_cnn": (22, 128), "batchnorm_cnn": (22, 128),
 }  # fmt: skip
 BUILDS = [*((name, {}) for name in MODELS), *((name, {"pretrained": True}) for name in PRETRAINED)]
 
