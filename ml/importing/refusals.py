@@ -16,6 +16,9 @@ ADVICE: tuple[tuple[str, str], ...] = (
     (r"Could not find an implementation for (\w+)\(",
      "onnxruntime has no {0} for numbers of the type that the network computes with: export it in float32, in torch "
      "after model.float()"),
+    (r"Missing opset in the model",
+     "the file names no opset: it is another tool's own graph, as pnnx writes NAME.pnnx.onnx, and no network in ONNX's "
+     "operators: give the ONNX or TorchScript that it was made from"),
     (r"Protobuf parsing failed",
      "the file is damaged or cut off: copy it again"),
 )  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from ml.importing.beginning import range_of
+from ml.importing.graph import Unusable
 from tests.ml.importing.test_foreign_onnx import asked, pictures
 
 IMAGES, _ = pictures(3)
@@ -112,3 +113,12 @@ def test_whole_numbers_in_and_out_are_pixels_and_probabilities(signed, tmp_path)
     assert ("int8, for which pixels from 0 to 255 are taken less 128" in lines) == signed
     assert "output 'y': its levels are quantised, and taken as the numbers that they stand for" in lines
     assert np.abs(said - said_of(bright / 255)).max() < 2 / 256
+
+
+def test_a_graph_of_pnnx_in_the_envelope_of_onnx_says_what_it_is(tmp_path):
+    """As pnnx 20261020 writes NAME.pnnx.onnx: operators of torch, and no opset."""
+    model = onnx.load(built(tmp_path / "net.onnx", held={}))
+    del model.opset_import[:]
+    onnx.save(model, tmp_path / "net.pnnx.onnx")
+    with pytest.raises(Unusable, match="names no opset: it is another tool's own graph, as pnnx"):
+        asked(tmp_path / "net.pnnx.onnx", IMAGES)
