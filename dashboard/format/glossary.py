@@ -333,7 +333,7 @@ TERMS = (
     Term(
         "Quantization",
         "Weights and activations as 8-bit integers (int8): a quarter of the size, nearly the same answers.",
-        "ml.inference.onnx_export",
+        "ml.inference.int8",
         "Jacob et al. 2018, arXiv:1712.05877, section 2.1",
         ("int8",),
     ),
