@@ -428,13 +428,13 @@ def test_an_imported_network_with_gradients_is_explained_and_attacked(app, clien
 
 
 def test_what_computes_an_imported_network_is_called_by_its_name(app, client):
-    asked = {VIEW: f"?run={IMPORTED}", "prediction-engine-select.value": "int8"}
+    asked = {VIEW: f"?run={IMPORTED}", "prediction-engine-select.value": "onnx"}
     _, drawn = client.fire_with("prediction-engine-select.options", VIEW, asked)
     assert drawn["prediction-engine-select"] == {
-        "options": [{"value": "torch", "label": "onnxruntime"}],
+        "options": [{"value": "torch", "label": "onnxruntime"}, {"value": "int8", "label": "int8"}],
         "value": "torch",
     }
-    assert [one["props"]["children"] for one in drawn["prediction-batch-engine"]["children"]] == ["onnxruntime"]
+    assert [one["props"]["children"] for one in drawn["prediction-batch-engine"]["children"]] == ["onnxruntime", "int8"]
     _, drawn = client.fire_with("prediction-engine-select.options", VIEW, {**asked, VIEW: f"?run={TOY_RUN}"})
     assert [one["label"] for one in drawn["prediction-engine-select"]["options"]] == ["torch", "ONNX", "int8"]
     assert "value" not in drawn["prediction-engine-select"]
@@ -444,4 +444,4 @@ def test_what_computes_an_imported_network_is_called_by_its_name(app, client):
         sent = {"image": (io.BytesIO(file.getvalue()), "a.png"), "run": IMPORTED, "engine": engine}
         answer = browser.post("/api/v1/predict", data=sent, content_type="multipart/form-data")
         assert answer.status_code == status
-    assert "this one was imported" in answer.get_json()["error"]
+    assert f"python -m ml evaluate {IMPORTED} --only int8" in answer.get_data(as_text=True)
