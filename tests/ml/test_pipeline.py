@@ -270,7 +270,7 @@ def test_a_choice_that_is_not_allowed_is_a_line_and_help_tells_the_limits(capsys
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--model", "ResNet 18"), "--model: one of small_resnet, patch_cnn, "),
+        (("--model", "ResNet 18"), "--model: one of small_resnet, wide_resnet, patch_cnn, "),
         (("--dataset", "кепка"), "--dataset: the name of a data set that is here, as python -m ml data list tells it"),
         (("--train-images", "20"), "--train-images: a whole number from 100 to 10,000,000, or nothing"),
         (("--learning-rate", "nan"), "--learning-rate: a number from 0.00001 to 2"),
