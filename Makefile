@@ -33,12 +33,10 @@ cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this ma
 	@exec $(BIN)/python tools/cluster.py $(ARGS)
 
 CORES := $(shell c=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((c < 2 ? 2 : c > 4 ? 4 : c)))
-# Browsers, heartbeats, leases and processes are waited for nearly half of the time: one more than cores.
-MORE := $(shell echo $$(($(CORES) + 1)))
-# Whole files, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
-FILES := -n $(MORE) --dist loadfile --no-loadscope-reorder
-# Each by itself, given to whoever has nothing left.
-FAULTS := -n $(MORE) --dist worksteal
+# Whole files, one a core, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
+FILES := -n $(CORES) --dist loadfile --no-loadscope-reorder
+# Faults wait for heartbeats, leases and processes a third of their time: one more than cores, each by itself.
+FAULTS := -n $(shell echo $$(($(CORES) + 1))) --dist worksteal
 
 # Faults are apart from the rest, which their processes would starve; at full count (test-faults) each is alone.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
