@@ -1,9 +1,12 @@
 """What the callbacks for frameworks share: the run that they tell of, begun when a training begins."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fashion_forward.published import publish
 from ml.telling.run import Run
+from ml.telling.settings import settings as plain_settings
 
 
 class Teller:
@@ -22,11 +25,14 @@ class Teller:
         self._name, self._data, self._more, self._at = name, data, more, 0
         self.epochs = 0
 
-    def begin(self, epochs: int) -> None:
-        """The training begins. A run that is open from a training before goes on."""
+    def begin(self, epochs: int, settings: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """The training begins. A run that is open from a training before goes on. settings: as the framework knows
+        them, beside what the script says itself."""
         self.epochs = epochs
         if self.run is None or not self.run.open:
             self.run = publish(self._name, self._data, epochs=epochs, **self._more)
+        told = plain_settings(self._more.get("settings") or {})
+        self.run.settings({name: value for name, value in plain_settings(settings).items() if name not in told})
 
     def asks(self, number: int) -> bool:
         """Whether this epoch's answers are wanted; then those of the first picture come next."""

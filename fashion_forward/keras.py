@@ -39,8 +39,18 @@ class Publish(Callback):
         return self.teller.run
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.teller.begin(self.params.get("epochs") or 0)
+        self.teller.begin(self.params.get("epochs") or 0, self._settings())
         self._done = 0
+
+    def _settings(self) -> dict[str, Any]:
+        """The epochs, the loss, and the optimiser with its own settings."""
+        optimiser, loss = self.model.optimizer, self.model.loss
+        return {
+            "epochs": self.params.get("epochs"),
+            "loss": loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__),
+            "optimiser": type(optimiser).__name__,
+            **{name: value for name, value in optimiser.get_config().items() if name != "name" and value is not None},
+        }
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._done += 1

@@ -42,7 +42,21 @@ class Publish(Callback):
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         if trainer.is_global_zero:
-            self.teller.begin(max(trainer.max_epochs or 0, 0))
+            self.teller.begin(max(trainer.max_epochs or 0, 0), self._settings(trainer, pl_module))
+
+    @staticmethod
+    def _settings(trainer: Any, module: Any) -> dict[str, Any]:
+        """The hyperparameters that module and data module keep (save_hyperparameters), the optimiser and its rate."""
+        optimiser = trainer.optimizers[0] if trainer.optimizers else None
+        group = optimiser.param_groups[0] if optimiser is not None else {}
+        kept = [dict(getattr(one, "hparams", None) or {}) for one in (getattr(trainer, "datamodule", None), module)]
+        known = {
+            "epochs": trainer.max_epochs,
+            "optimiser": type(optimiser).__name__ if optimiser is not None else None,
+            "learning_rate": group.get("initial_lr", group.get("lr")),
+            "weight_decay": group.get("weight_decay"),
+        }
+        return {name: value for name, value in known.items() if value is not None} | kept[0] | kept[1]
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         total = trainer.estimated_stepping_batches

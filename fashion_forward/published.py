@@ -21,6 +21,7 @@ def publish(
     keep: str | int = "last",
     tell: Callable[[str], None] | None = None,
     live: bool = True,
+    settings: Any = None,
 ) -> "Run":
     """A run to tell of while something learns:
 
@@ -41,7 +42,7 @@ def publish(
     what the numbers are (probabilities, logits, log-probabilities, percent, scores), where that is not told right;
     positive: the class of a single probability; keep: whose answers are the run's, where each epoch has some and the
     finished network none: "last", "best" on validation, or a number; tell: takes sentences, printed to stderr by
-    itself; live: whether it is shown while it learns.
+    itself; live: whether it is shown while it learns; settings: what it is trained with, as `Run.settings` takes it.
 
     Raises ValueError in words.
     """
@@ -49,7 +50,7 @@ def publish(
 
     return Run(
         name, data, epochs=epochs, resume=resume, anew=anew, classes=classes, values=values, positive=positive,
-        keep=keep, tell=tell or aloud, live=live,
+        keep=keep, tell=tell or aloud, live=live, settings=settings,
     )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """`Publish`, a callback for the Trainer of Hugging Face: the training is shown while it learns, and a run at its
 end."""
 
+import dataclasses
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from fashion_forward.callbacks import Teller
@@ -14,6 +16,22 @@ else:
     except ImportError as error:
         words = "fashion_forward.transformers needs Hugging Face's Trainer: pip install transformers accelerate"
         raise ImportError(words) from error
+
+USUAL = (
+    "learning_rate", "per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs", "weight_decay",
+    "lr_scheduler_type", "warmup_ratio", "optim", "label_smoothing_factor", "seed",
+)  # fmt: skip
+
+BESIDE = re.compile(
+    "logging|report|eval|save|disable|dataloader|accelerator|debug|do_|use_cpu|hub|push|run_name|output|load"
+)
+"""How the names of arguments begin that have no part in what is learned."""
+
+
+def _usual(field: Any) -> tuple[Any, ...]:
+    """What an argument is by itself: None too, which is what many are until they are looked at."""
+    made = () if field.default_factory is dataclasses.MISSING else (field.default_factory(),)
+    return (None, *made) if field.default is dataclasses.MISSING else (None, field.default)
 
 
 class Publish(TrainerCallback):
@@ -35,7 +53,18 @@ class Publish(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if state.is_world_process_zero:
-            self.teller.begin(math.ceil(args.num_train_epochs))
+            self.teller.begin(math.ceil(args.num_train_epochs), self._settings(args))
+
+    @staticmethod
+    def _settings(args: Any) -> dict[str, Any]:
+        """Of its arguments, of which there are more than a hundred: the usual ones, and those that are not as they
+        would be by themselves."""
+        # Not by making another one: that resets the state of Accelerate, which the trainer is in.
+        known = {one.name: one for one in dataclasses.fields(args) if one.init and not BESIDE.match(one.name)}
+        return {
+            name: value for name, value in args.to_dict().items()
+            if name in USUAL or (name in known and getattr(args, name) not in _usual(known[name]))
+        }  # fmt: skip
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if self.run is not None and state.max_steps > 0:

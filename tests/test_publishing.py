@@ -22,6 +22,12 @@ EXAMPLES = {  # first line of an example → its run, and how many epochs it tol
     "# Keras": ("my-keras", 3),
     "# scikit-learn": ("my-forest", 0),
 }
+SETTINGS: dict[str, dict[str, object]] = {  # what of its settings is known without a word by the script, or by one
+    "# plain PyTorch": {"learning_rate": 0.01, "batch_size": 64},
+    "# PyTorch Lightning": {"learning_rate": 0.01, "optimiser": "Adam", "epochs": 3, "weight_decay": 0},
+    "# Hugging Face": {"learning_rate": 0.01, "batch_size": 64, "epochs": 2, "seed": 42, "schedule": "linear"},
+    "# Keras": {"optimiser": "Adam", "epochs": 3, "loss": "sparse_categorical_crossentropy"},
+}
 # All in one process, which loads torch once; what makes the run is this one too.
 DRIVER = """
 import json, os, pathlib, sys
@@ -86,6 +92,7 @@ def test_the_example_publishes_what_it_says(made, name):
     if manifest["best_epoch"]:  # what the framework measured is what was counted here
         assert history["validation_accuracy"].iloc[-1] == pytest.approx(result["correct"] / result["n"], abs=1e-6)
     assert run.arrays("epochs")["right_epoch"].tolist() == [*range(1, epochs + 1)]
+    assert manifest.get("settings", {}).items() >= SETTINGS[name].items()
     assert result["correct"] / result["n"] > (0.3 if name == "# Hugging Face" else 0.8)
 
 

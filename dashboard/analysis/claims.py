@@ -10,13 +10,18 @@ from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.figures.gaps import points
+from ml.artifacts import kinds
 from ml.artifacts.kinds import TRAINING
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.paired import effect
 from ml.system.wording import quantity
 from ml.training import wording
 
-CIRCUMSTANCES = ("threads",)  # that change how long a training takes, not what it learns
+CIRCUMSTANCES = frozenset((
+    "threads", "workers", "num_workers", "dataloader_num_workers", "device", "devices", "gpus", "output_dir", "log_dir",
+    "logdir", "logging_dir", "save_dir", "run_name", "name", "verbose",
+))  # fmt: skip
+"""Settings that change how long a training takes or where it writes, not what it learns."""
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve")
 NAMED = 4  # settings that are named; the table of what was different has all
 TRIED = {"labels": "the labels", "feedback": "the accepted feedback"}  # what one trains to learn the effect of
@@ -28,10 +33,11 @@ UNKNOWN = "How one of the two was trained is not known here: what the gap comes 
 @dataclass(frozen=True)
 class Claim:
     """differing: names of the settings that differ. fair: whether the gap can be put down to one thing; known: whether
-    it is known how both were trained."""
+    it is known how both were trained; told: whether their scripts said it, who may have left some out."""
 
     differing: tuple[str, ...]
     known: bool = True
+    told: bool = False
 
     @property
     def fair(self) -> bool:
@@ -39,33 +45,38 @@ class Claim:
 
     def sentence(self) -> str:
         """What differs, and whether the claim can be made."""
-        names = self.differing
+        names, scope = self.differing, " of what their scripts told" if self.told else ""
         if not self.known:
             return UNKNOWN
+        if not names and self.told:
+            return "No setting differs of those that their scripts told: what differs is something else."
         if not names:
             return "No setting differs, not even the seed: what differs comes from the machine or the program."
         if names == ("seed",):
-            return "Only the seed differs: so far does chance alone move a training of this recipe."
+            return f"Only the seed differs{scope}: so far does chance alone move a training of this recipe."
         if self.fair:
             what = TRIED.get(names[0], wording.label(names[0]).lower())
             what = what if names[0] in TRIED else f"the {what}"
             verb = "differ" if names[0] in PLURAL else "differs"
-            return f"{what[:1].upper()}{what[1:]} alone {verb}: one training each, and another seed may say otherwise."
+            alone = f"{what[:1].upper()}{what[1:]} alone {verb}{scope}"
+            return f"{alone}: one training each, and another seed may say otherwise."
         count = NUMBERS[len(names)] if len(names) < len(NUMBERS) else str(len(names))
         some = [wording.label(name).lower() for name in names[:NAMED]]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         listed = f"{', '.join(some)}{more}" if more else f"{', '.join(some[:-1])} and {some[-1]}"
         told = " or ".join(TRIED[name] for name in names if name in TRIED)
         what = f"what {told} did" if told else "what any one of them did"
-        return f"{count} settings differ ({listed}): this does not tell {what}."
+        return f"{count} settings differ{scope} ({listed}): this does not tell {what}."
 
 
 def claim(pair: RunPair) -> Claim:
     """What can be claimed of the two; nothing where it is not known how one of them was trained."""
-    if not (pair.a.can(TRAINING) and pair.b.can(TRAINING)):
+    first, second = (kinds.settings(run.manifest) for run in (pair.a, pair.b))
+    told = not pair.a.can(TRAINING)
+    if first is None or second is None or pair.b.can(TRAINING) == told:  # of two kinds, each leaves out other settings
         return Claim((), known=False)
-    names = wording.differing(pair.a.manifest["config"], pair.b.manifest["config"])
-    return Claim(tuple(name for name in names if name not in CIRCUMSTANCES))
+    names = wording.differing(first, second)
+    return Claim(tuple(name for name in names if name not in CIRCUMSTANCES), told=told)
 
 
 @dataclass(frozen=True)

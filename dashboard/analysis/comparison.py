@@ -115,15 +115,18 @@ def gaps(buckets: np.ndarray) -> Gaps:
 def changes(pair: RunPair) -> tuple[list[tuple[str, str, str]], int]:
     """(what, A's, B's) in words for every setting and fact that differs, and how many settings are the same."""
     first, second = pair.a.manifest, pair.b.manifest
-    if not (pair.a.can(TRAINING) and pair.b.can(TRAINING)):  # nothing is known of one side's settings
-        first, second = ({**manifest, "config": {}} for manifest in (first, second))
-    settings = wording.changes(first["config"], second["config"])
+    one, other = (kinds.settings(manifest) or {} for manifest in (first, second))
+    names = one.keys() | other.keys()
+    if pair.a.can(TRAINING) != pair.b.can(TRAINING) or not (one and other):  # what one side lacks, nobody asked it for
+        names = one.keys() & other.keys()
+    one, other = ({name: side[name] for name in side if name in names} for side in (one, other))
+    settings = wording.changes(one, other)
     facts = [
         (name, sides[0], sides[1])
         for name, say in FACTS.items()
         if (sides := [_fact(say, manifest) for manifest in (first, second)])[0] != sides[1]
     ]
-    return settings + facts, len(first["config"].keys() | second["config"].keys()) - len(settings)
+    return settings + facts, len(names) - len(settings)
 
 
 def _fact(say: Callable[[dict[str, Any]], str], manifest: dict[str, Any]) -> str:

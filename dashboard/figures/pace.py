@@ -32,7 +32,7 @@ def curves(
 
     measure: loss (nats) or accuracy (0..1). by: epoch, or seconds since the training began. best: the epoch of each
     that became the run, ringed. intervals: (low, high) of each run's validation measure, per row, as bands. height:
-    pixels the chart will have, to keep the two labels apart.
+    pixels the chart will have, to keep the two labels apart. Measures that nobody told are nan and not drawn.
     """
     if measure not in MEASURES or by not in BY:
         raise ValueError(f"no curve of {measure!r} by {by!r}")
@@ -50,6 +50,8 @@ def curves(
     last = max([float(x[-1]) for x in at if len(x)], default=1.0)
     traces: list[dict[str, Any]] = []
     for x, ends, colour in zip(at, bands, (p.run_a, p.run_b), strict=False):
+        known = np.isfinite(ends[0])
+        x, ends = x[known], tuple(end[known] for end in ends)
         traces.append(
             {
                 "type": "scatter", "mode": "lines", "x": [*x, *x[::-1]], "y": [*ends[1], *ends[0][::-1]],
@@ -58,20 +60,23 @@ def curves(
         )  # fmt: skip
     for name, side, x, series, colour in zip("AB", (a, b), at, values, (p.run_a, p.run_b), strict=True):
         for part, line in LINE_STYLES.items():
+            told = np.flatnonzero(np.isfinite(series[part]))
+            epochs = np.asarray(side["epoch"])[told]
             traces.append(
                 {
-                    "type": "scatter", "mode": "lines", "x": x.tolist(), "y": series[part].tolist(),
+                    "type": "scatter", "mode": "lines", "x": x[told].tolist(), "y": series[part][told].tolist(),
                     "name": f"{escaped(name)} {part}",
                     "line": {**line, "color": alpha(colour, 0.6) if part == "train" else colour},
-                    "text": _hover(name, part, measure, side, x, series[part], by),
+                    "text": _hover(name, part, measure, epochs, x[told], series[part][told], by),
                     "hovertemplate": "%{text}<extra></extra>",
                 }
             )  # fmt: skip
     ends_at = []
     for name, side, x, series, colour, epoch in zip("AB", (a, b), at, values, (p.run_a, p.run_b), best, strict=True):
-        if not len(x):
+        told = np.flatnonzero(np.isfinite(series["validation"]))
+        if not len(told):
             continue
-        rows = np.flatnonzero(np.asarray(side["epoch"]) == epoch)
+        rows = told[np.asarray(side["epoch"])[told] == epoch]
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "hoverinfo": "skip", "cliponaxis": False,
@@ -79,13 +84,13 @@ def curves(
                 "marker": {"size": 8, "color": p.card_flat, "line": {"color": colour, "width": 1.8}},
             }
         )  # fmt: skip
-        ends_at.append((float(x[-1]), float(series["validation"][-1]), name, colour))
+        ends_at.append((float(x[told[-1]]), float(series["validation"][told[-1]]), name, colour))
     return {
         "data": traces,
         "layout": {
             "template": template(mode),
             "margin": {"l": 34, "r": 62, "t": 8, "b": 30},
-            "annotations": _labels(ends_at, share, (height - 38) / (high - low), last),
+            "annotations": _labels(ends_at, share, (height - 38) / (high - low), last) or _nothing(any(map(len, at))),
             "xaxis": {"fixedrange": True, "showgrid": False, "ticklabelstandoff": 8, **_axis(by, last)},
             "yaxis": {
                 "range": [low - edge, high + edge], "tick0": low, "dtick": step, "tickformat": f".{digits}f",
@@ -99,22 +104,19 @@ def _times(side: Columns, by: str) -> np.ndarray:
     return np.asarray(side["epoch"], float) if by == "epoch" else np.cumsum(np.asarray(side["seconds"], float))
 
 
-def _hover(name: str, part: str, measure: str, side: Columns, x, values, by: str) -> list[str]:
+def _hover(name: str, part: str, measure: str, epochs, x, values, by: str) -> list[str]:
     def when(epoch: float, at: float) -> str:
         return f"epoch {epoch:.0f}" + (f", after {duration(at)}" if by == "seconds" else "")
 
     form = "{:.1f} %" if measure == "accuracy" else "{:.3f}"
     return [
         f"<b>{form.format(value)}</b> {escaped(name)}, {part} {measure}<br>{when(epoch, at)}"
-        for value, epoch, at in zip(values, side["epoch"], x, strict=True)
+        for value, epoch, at in zip(values, epochs, x, strict=True)
     ]
 
 
 def _labels(ends: list[tuple[float, float, str, str]], share: bool, pixels: float, last: float) -> list[dict[str, Any]]:
     """Name and last value at the end of each line; those at the same end of the axis are kept apart."""
-    if not ends:
-        words = {"text": "no finished epoch", "showarrow": False, "xref": "paper", "yref": "paper"}
-        return [{**words, "x": 0.5, "y": 0.5}]
     push = [0.0] * len(ends)
     if len(ends) == 2 and abs(ends[0][0] - ends[1][0]) < 0.2 * last:
         above = 0 if ends[0][1] >= ends[1][1] else 1
@@ -127,6 +129,12 @@ def _labels(ends: list[tuple[float, float, str, str]], share: bool, pixels: floa
         }
         for (x, y, name, colour), shift in zip(ends, push, strict=True)
     ]  # fmt: skip
+
+
+def _nothing(epochs: bool) -> list[dict[str, Any]]:
+    """What stands in a chart without a validation curve. epochs: whether there are any."""
+    words = "nobody told it of validation" if epochs else "no finished epoch"
+    return [{"text": words, "showarrow": False, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5}]
 
 
 def _axis(by: str, last: float) -> dict[str, Any]:

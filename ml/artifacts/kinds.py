@@ -122,6 +122,11 @@ def has(manifest: Mapping[str, Any], need: str) -> bool:
     return need in able or (need == "top-k" and "probabilities" in able)
 
 
+def settings(manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What a run was trained with, name by name: its recipe, or what its script told; None where nobody said."""
+    return manifest.get("config") if kind_of(manifest) == TRAINED else manifest.get("settings")
+
+
 def weights_file(manifest: Mapping[str, Any]) -> str:
     """The name of the file that holds the network of a run that has one. Of an imported one it is ONNX, or weights of an
     architecture that torch knows by name."""

@@ -14,6 +14,7 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Line = Annotated[str, StringConstraints(max_length=400)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
 Count = Annotated[int, Field(ge=0, le=10**12)]
+Setting = Line | int | float | bool
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -104,6 +105,7 @@ class Manifest(Part):
     network: dict[Word, int | float | bool | None] | None = Field(default=None, alias="model_config")
     dataset: Data
     config: Config | None = None
+    settings: dict[Word, Setting | list[Setting]] | None = Field(default=None, max_length=200)
     train_images: Count | None = None
     parameters: Count | None = None
     layers: list[Layer] = Field(default=[], max_length=2_000)

@@ -16,6 +16,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from ml.artifacts import kinds
 from ml.artifacts import scores as told
 from ml.artifacts.reader import Broken, Library, Missing, Run
 from ml.settings import Tracking
@@ -154,8 +155,11 @@ def tags(run: Run) -> dict[str, str]:
 def settings(run: Run) -> dict[str, str]:
     """How the run was made."""
     manifest = run.manifest
-    more = {name: manifest[name] for name in ("parameters", "train_images", "best_epoch") if name in manifest}
-    return {name: _text(value) for name, value in {**(manifest.get("config") or {}), **more}.items()}
+    told: dict[str, Any] = dict(kinds.settings(manifest) or {})
+    for name in ("parameters", "train_images", "best_epoch"):
+        if name in manifest:
+            told[name] = manifest[name]
+    return {name: _text(value) for name, value in told.items()}
 
 
 def epochs(run: Run, start: int) -> Iterator[dict[str, Any]]:

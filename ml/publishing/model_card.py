@@ -93,6 +93,8 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
         "splits": [f"{name} {count:,}" for name, count in data["counts"].items()],
         "complete": data.get("complete", True),
         "train_images": f"{manifest.get('train_images') or 0:,}",
+        "script": str((manifest.get("published") or {}).get("script", ""))[:120],
+        "settings": [(name, wording.text(name, value)) for name, value in (manifest.get("settings") or {}).items()],
         "recipe": wording.recipe(manifest["config"], manifest.get("best_epoch")) if trained else "",
         "megabytes": f"{size / 1e6:.2f}" if size else "",
         "latency": f"{latency:.2f}" if latency else "",

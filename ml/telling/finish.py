@@ -58,7 +58,7 @@ def finish(home: Path, run_id: str, tell: Tell = lambda words: None) -> dict[str
     understood = _understood(kept, dataset, settings)
     told = kept.epochs()
     told = border.shares(told, border.percent(told))
-    more = {"published": _about(settings)}
+    more = {"published": _about(settings), **_trained_with(settings)}
     if settings.get("network"):
         made = _imported(settings, dataset, aside, kept, understood, told, more, tell)
     elif understood is not None:
@@ -162,6 +162,10 @@ def _imported(
 def _about(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest says of the script."""
     return {name: settings[name] for name in ("script", "host", "began", "attempts") if name in settings}
+
+
+def _trained_with(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"settings": settings["settings"]} if settings.get("settings") else {}
 
 
 def _summary(home: Path, run_id: str, understood: Understood | None, epochs: int) -> dict[str, Any]:

@@ -30,8 +30,14 @@ from ml.telling.border import Wrong
 from ml.telling.kept import FINAL, Busy, Kept
 from ml.telling.live import Live, Taken, Unseen
 from ml.telling.meaning import Numbers
+from ml.telling.settings import settings as plain_settings
 
 MOST_EPOCHS = 30_000
+EPOCHS = f"epochs count from 1 to {MOST_EPOCHS:,}"
+BUSY = (
+    "is being published already, by another script or by a run here that was never closed: give this one another name, "
+    "or end that one with close() or leave()"
+)
 KEPT = "What it told is kept."
 
 
@@ -55,7 +61,7 @@ class Run:
     def __init__(
         self, name: str, data: str, *, epochs: int = 0, resume: bool = False, anew: bool = False,
         classes: Sequence[str] | None = None, values: str = "", positive: str | int | None = None,
-        keep: str | int = "last", tell: Callable[[str], None] = aloud, live: bool = True,
+        keep: str | int = "last", tell: Callable[[str], None] = aloud, live: bool = True, settings: Any = None,
     ) -> None:  # fmt: skip
         self._home, self._tell = home_dir().absolute(), tell
         self.run_id, self.result = _id_of(name), {}  # type: str, dict[str, Any]
@@ -63,6 +69,7 @@ class Run:
             raise Wrong(f"keep is 'last', 'best' or the number of an epoch; it is {keep!r}")
         if (self._home / "runs" / self.run_id).exists():
             raise Wrong(f"there is a run {self.run_id!r} already: give this one another name")
+        trained_with = plain_settings(settings) if settings is not None else {}
         self._dataset = _dataset(data, self._home)
         numbers = Numbers(self._dataset, classes=classes, values=values, positive=positive)
         self._understanding = Understanding(self._dataset, self._home / "datasets" / self._dataset.name, numbers)
@@ -71,10 +78,7 @@ class Run:
         try:
             self._kept.take()
         except Busy:
-            raise Wrong(
-                f"the run {self.run_id!r} is being published already, by another script or by a run here that was "
-                "never closed: give this one another name, or end that one with close() or leave()"
-            ) from None
+            raise Wrong(f"the run {self.run_id!r} {BUSY}") from None
         try:
             self._begin(epochs, resume, anew, keep, live)
         except BaseException:
@@ -84,20 +88,15 @@ class Run:
             raise
         self._open = True
         atexit.register(self._left)
+        self.settings(trained_with)
 
     def _begin(self, epochs: int, resume: bool, anew: bool, keep: str | int, live: bool) -> None:
         kept, before = self._kept, self._kept.settings()
         told = {} if anew else kept.epochs()
-        if before and not (resume or anew):
-            raise Wrong(
-                f"a run {self.run_id!r} was begun and not finished, {len(told)} epochs of it are told: say "
-                "resume=True to go on with it, or anew=True to begin again"
-            )
-        if before and not anew and before.get("digest") != self._dataset.digest:
-            raise Wrong(f"the run {self.run_id!r} was begun on other pictures: say anew=True, or take another name")
         if before and anew:
             kept.clear()
             before = {}
+        _may_go_on(self.run_id, before, self._dataset.digest, len(told), resume)
         meaning = before.get("meaning")
         if meaning:
             self._understanding.numbers.resume(meaning)
@@ -130,7 +129,7 @@ class Run:
         """
         self._alive()
         if isinstance(number, bool) or not 1 <= int(number) <= MOST_EPOCHS or int(number) != number:
-            raise Wrong(f"epochs count from 1 to {MOST_EPOCHS:,}; {number!r} is none: run.epoch(epoch + 1, …)?")
+            raise Wrong(f"{EPOCHS}; {number!r} is none: run.epoch(epoch + 1, …)?")
         told = border.measures(measures)
         self._kept.add_epoch(int(number), told)
         self.last_epoch = int(number)
@@ -161,7 +160,7 @@ class Run:
         """
         self._alive()
         if epoch is not None and (isinstance(epoch, bool) or not 1 <= int(epoch) <= MOST_EPOCHS):
-            raise Wrong(f"epochs count from 1 to {MOST_EPOCHS:,}; {epoch!r} is none")
+            raise Wrong(f"{EPOCHS}; {epoch!r} is none")
         at = FINAL if epoch is None else int(epoch)
         before = len(self._understanding.numbers.meaning.notes)
         told = self._understanding.told(split, ids, probabilities, epoch=at, features=features, labels=labels)
@@ -185,6 +184,15 @@ class Run:
             raise Wrong(f"there is no file {os.fspath(file)!r}")
         checked = _wishes(wishes)
         self._kept.settle(network=str(place), wishes=checked)
+
+    def settings(self, given: Any = None, /, **more: Any) -> None:
+        """What it is trained with, so that runs can be compared by it. given: a mapping, a dataclass or what argparse
+        returns; more: names with values, learning_rate=0.1. A name that was told before is replaced; values are kept
+        as text, numbers and lists of them, without those whose names say they are secret. Raises ValueError."""
+        self._alive()
+        told = plain_settings({} if given is None else given) | plain_settings(more)
+        if told:
+            self._kept.settle(settings=plain_settings({**self._kept.settings().get("settings", {}), **told}))
 
     # ---- the end
 
@@ -292,6 +300,17 @@ class Run:
 
     def _finish(self) -> tuple[int, list[str]]:
         return _made(self._home, self.run_id, self._live.stage)
+
+
+def _may_go_on(run_id: str, before: dict[str, Any], digest: str, told: int, resume: bool) -> None:
+    """before: what is kept of an earlier process, of `told` epochs. Raises Wrong."""
+    if before and not resume:
+        raise Wrong(
+            f"a run {run_id!r} was begun and not finished, {told} epochs of it are told: say "
+            "resume=True to go on with it, or anew=True to begin again"
+        )
+    if before and before.get("digest") != digest:
+        raise Wrong(f"the run {run_id!r} was begun on other pictures: say anew=True, or take another name")
 
 
 def _id_of(name: str) -> str:

@@ -51,7 +51,9 @@ def table(pair: RunPair) -> list:
         )
     )
     rows = [html.Tr([html.Th(name, scope="row"), html.Td(a), html.Td(b)]) for name, a, b in differences]
-    words = f"{same} other setting{' is' if same == 1 else 's are'} the same." if same else claims.UNKNOWN
+    words = "" if claims.claim(pair).known else claims.UNKNOWN
+    if same:
+        words = f"{same} other setting{' is' if same == 1 else 's are'} the same. {words}".strip()
     parts: list = [html.Table([head, html.Tbody(rows)])] if rows else []
     return [
         *parts,

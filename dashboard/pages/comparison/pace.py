@@ -5,6 +5,7 @@ from enum import StrEnum
 from dash import Dash, Input, Output, html
 
 from dashboard import theme
+from dashboard.analysis import learning
 from dashboard.components import card, csv_link, graph, segmented
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
@@ -14,10 +15,10 @@ from dashboard.figures import pace as figure
 from dashboard.format.csv import table_url
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
-from ml.stats.intervals import wilson
-from ml.system.wording import quantity
+from ml.artifacts.kinds import TRAINING
 
-NEEDS = ("training",)
+NEEDS = ("history",)
+TIME = "Time is training alone, without evaluation"
 
 
 class Ids(StrEnum):
@@ -66,38 +67,42 @@ def register(app: Dash, services: Services) -> None:
         by, mode = by if by in figure.BY else "epoch", theme.mode_of(mode)
         runs = (pair.a, pair.b)
         best = (pair.a.manifest.get("best_epoch", 0), pair.b.manifest.get("best_epoch", 0))
+        pair.b.need(*NEEDS)
         first, second = (run.history() for run in runs)
+        untimed = " and ".join(name for name, run in zip("AB", runs, strict=True) if not learning.timed(run))
+        by = "epoch" if untimed else by
         loss = figure.curves(first, second, measure="loss", by=by, mode=mode, best=best)
         accuracy = figure.curves(
-            first, second, measure="accuracy", by=by, mode=mode, best=best, intervals=(band(pair.a), band(pair.b))
+            first,
+            second,
+            measure="accuracy",
+            by=by,
+            mode=mode,
+            best=best,
+            intervals=(learning.band(pair.a), learning.band(pair.b)),
         )
         notes = "; ".join(f"{name}: {note(run)}" for name, run in zip("AB", runs, strict=True))
+        time = f"How long each epoch of {untimed} took was not told" if untimed else TIME
         return (
             loss,
             accuracy,
-            f"{notes}. Time is training alone, without evaluation.",
+            f"{notes}. {time}.",
             csv_link(table_url("pace", selection)),
         )
 
 
-def band(run: RunData) -> tuple:
-    """Ends of the 95 % interval of the validation accuracy, per epoch."""
-    n = run.dataset["counts"]["validation"]
-    return wilson((run.history()["validation_accuracy"] * n).to_numpy(), n)
-
-
 def note(run: RunData) -> str:
-    """How long and on what."""
-    seconds, epochs = float(run.history()["seconds"].sum()), len(run.history())
-    over = f"{quantity(epochs, 'epoch')} over {quantity(run.manifest['train_images'], 'image')}"
-    return f"{over} in {figure.duration(seconds)}"
+    """How long and on what, and who says so where it was not trained here."""
+    return learning.amount(run) + ("" if run.can(TRAINING) else f", {learning.teller(run)}")
 
 
 def csv_rows(pair: RunPair, selection: Selection) -> Table:
     """One row a run and epoch."""
     frames = [(name, view.run_id, view.history()) for name, view in (("A", pair.a), ("B", pair.b))]
-    rows = [[name, run_id, *row] for name, run_id, frame in frames for row in frame.itertuples(index=False)]
-    return ["run", "run_id", *frames[0][2].columns], rows
+    columns = list(dict.fromkeys(column for *_, frame in frames for column in frame))  # what else was told differs
+    told = [(name, run_id, frame.reindex(columns=columns)) for name, run_id, frame in frames]
+    rows = [[name, run_id, *row] for name, run_id, frame in told for row in frame.itertuples(index=False)]
+    return ["run", "run_id", *columns], rows
 
 
 TABLES = {"pace": of_pair(csv_rows)}

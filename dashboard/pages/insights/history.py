@@ -7,6 +7,7 @@ from dash import Dash, Input, Output, html
 from dash.exceptions import PreventUpdate
 
 from dashboard import theme
+from dashboard.analysis import learning
 from dashboard.components import card, csv_link, graph
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
@@ -17,7 +18,6 @@ from dashboard.pages.insights.stages import LATER
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from ml.artifacts.kinds import TRAINING
-from ml.stats.intervals import wilson
 from ml.system.wording import quantity
 
 NEEDS = ("history",)
@@ -65,28 +65,18 @@ def register(app: Dash, services: Services) -> None:
         selection = Selection.parse(search)
         run = services.store.shown(selection.run)
         frame = run.history()
-        n = judged_on(run)
-        interval = wilson((frame["validation_accuracy"] * n).to_numpy(), n)
         mode = theme.mode_of(mode)
         loss = figures.curves(frame, measure="loss", mode=mode, height=250)
-        accuracy = figures.curves(frame, measure="accuracy", mode=mode, height=250, interval=interval)
-        return loss, accuracy, note(run, len(frame), n), csv_link(table_url("history", selection))
-
-
-def judged_on(run: RunData) -> int:
-    """How many validation images there are: those that were predicted, of a run from elsewhere."""
-    result = run.manifest["results"].get("validation") or {}
-    return result.get("n") or run.dataset["counts"]["validation"]
+        accuracy = figures.curves(frame, measure="accuracy", mode=mode, height=250, interval=learning.band(run))
+        return loss, accuracy, note(run, len(frame), learning.judged_on(run)), csv_link(table_url("history", selection))
 
 
 def note(run: RunData, epochs: int, n: int) -> str:
     """Of what the curves are, and which epoch the run is."""
     if not run.can(TRAINING):
-        script = str((run.manifest.get("published") or {}).get("script", ""))[:120]
-        teller = f"as {script} told it" if script else "counted from the predictions of each"
         best = run.manifest.get("best_epoch")
         kept = f"; the predictions of epoch {best} are the run's" if best else ""
-        return f"{quantity(epochs, 'epoch')}, {teller}, validation on {n:,}{kept}."
+        return f"{quantity(epochs, 'epoch')}, {learning.teller(run)}, validation on {n:,}{kept}."
     seconds = run.manifest.get("training_seconds", run.manifest["seconds"])
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     best = run.manifest["best_epoch"]

@@ -1,6 +1,7 @@
 """One run: its numbers, what people say of it, its model card, and what can be done with it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -23,6 +24,9 @@ from ml.artifacts import kinds
 from ml.artifacts.reader import Broken, Missing
 from ml.stats.intervals import wilson
 from ml.system.wording import quantity
+from ml.training import wording
+
+SETTINGS = 6  # of a script, that are in sight
 
 
 def layout(services: Services, selection: Selection, engines: html.Div) -> html.Aside:
@@ -134,6 +138,8 @@ def facts(row: Row, changes: bool) -> list[Any]:
             ends = "" if score.half is None else f" {100 * (score.low or 0):.2f} – {100 * (score.high or 0):.2f}"
             lines.append((name, [html.B(f"{100 * score.value:.2f} %"), f"{ends}, n {row.n:,}"]))
     lines += _origin(manifest)
+    if told := manifest.get("settings"):
+        lines.append(("Settings told", _settings(told)))
     lines += [
         ("Machine", f"{machine['processor']}, {quantity(machine['threads'], 'thread')}"),
         ("Made", f"{row.made:%Y-%m-%d %H:%M}" if row.made else DASH),
@@ -149,6 +155,15 @@ def facts(row: Row, changes: bool) -> list[Any]:
     return [html.Dl(pairs, className="facts"), again]
 
 
+def _settings(told: Mapping[str, Any]) -> Any:
+    """What a script trained with, the first few in sight."""
+    words = [f"{wording.label(name).lower()} {wording.text(name, value)}" for name, value in told.items()]
+    if len(words) <= SETTINGS + 2:
+        return ", ".join(words)
+    more = f"{', '.join(words[:SETTINGS])} and {len(words) - SETTINGS} more"
+    return html.Details([html.Summary(more), ", ".join(words[SETTINGS:])])
+
+
 def _origin(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
     """Network, data and training; of predictions alone, where they come from and what of them could be used."""
     title = manifest["dataset"]["title"]
@@ -161,7 +176,10 @@ def _origin(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
         }
         said = [names[kinds.known(manifest)], *(["feature vectors"] if kinds.has(manifest, "features") else [])]
         lines = [("Predictions alone", f"{' and '.join(said)}, no network"), ("Data", title)]
-        lines.append(("File", ", ".join(str(name)[:80] for name in list(source.get("files", {}))[:3]) or DASH))
+        if script := (manifest.get("published") or {}).get("script"):
+            lines.append(("Published by", str(script)[:120]))
+        else:
+            lines.append(("File", ", ".join(str(name)[:80] for name in list(source.get("files", {}))[:3]) or DASH))
         left = source.get("left_out", {})
         count = f"{source.get('matched', 0):,} matched, {source.get('unmatched', 0):,} left out"
         reasons = [f"{reason}: {', '.join(map(str, names[1:4]))}" for reason, names in list(left.items())[:3]]

@@ -79,3 +79,20 @@ def test_ticks_of_time_are_few_and_round(last):
 def test_refusals():
     with pytest.raises(ValueError, match="speed"):
         curves(A, B, measure="speed", by="epoch", mode="light")
+
+
+def test_what_nobody_told_is_not_drawn():
+    nan = float("nan")
+    told = {**A, "seconds": [nan] * 3, "train_loss": [nan] * 3, "validation_accuracy": [nan, 0.88, nan]}
+    ends = (([nan, 0.87, nan], [nan, 0.89, nan]), ([0.79, 0.87], [0.81, 0.89]))
+    figure = curves(told, B, measure="accuracy", by="epoch", mode="light", best=(2, 2), intervals=ends)
+    drawn = lines(figure)
+    assert (drawn["A validation"]["x"], drawn["A validation"]["y"]) == ([2], [88])
+    assert drawn["A validation"]["text"] == ["<b>88.0 %</b> A, validation accuracy<br>epoch 2"]
+    assert figure["data"][0]["y"] == [89, 87]
+    assert [a["text"] for a in figure["layout"]["annotations"]] == ["A 88.0", "B 88.0"]
+    loss = curves(told, B, measure="loss", by="epoch", mode="light", best=(2, 2))
+    assert lines(loss)["A train"]["x"] == []
+    silent = {**A, "validation_loss": [nan] * 3}
+    figure = curves(silent, silent, measure="loss", by="epoch", mode="light")
+    assert [a["text"] for a in figure["layout"]["annotations"]] == ["nobody told it of validation"]
