@@ -140,17 +140,29 @@ def heatmap(
     labels[marks["off"] | (size == 0)] = ""
     cells = list(zip(*(axis.tolist() for axis in np.nonzero(labels != "")), strict=True))
     inks = [_ink(i == j, loud[i, j], quiet[i, j], bool(within[i, j]), p) for i, j in cells]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "text",
-            "x": [classes[j] for _, j in cells],
-            "y": [classes[i] for i, _ in cells],
-            "text": [labels[cell] for cell in cells],
-            "textfont": {"size": size, "color": inks},
-            "hoverinfo": "skip",
-        }
-    )
+    traces.append(numbers(classes, cells, [labels[cell] for cell in cells], inks, size))
+    shapes = [*rings(chosen, p), *([_ring(*held, p.warn, "dot")] if held else [])]
+    return {"data": traces, "layout": layout(classes, shapes, mode)}
+
+
+def numbers(
+    classes: Sequence[str], cells: Sequence[tuple[int, int]], texts: Sequence[str], inks: Sequence[str], size: int
+) -> dict[str, Any]:
+    """The trace of what stands in the cells. cells: (row, column) of each text; inks: its colour; size: pixels."""
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": [classes[j] for _, j in cells],
+        "y": [classes[i] for i, _ in cells],
+        "text": list(texts),
+        "textfont": {"size": size, "color": list(inks)},
+        "hoverinfo": "skip",
+    }
+
+
+def layout(classes: Sequence[str], shapes: Sequence[dict[str, Any]], mode: str) -> dict[str, Any]:
+    """Of a matrix of classes by classes: rows truths from above, no axes to be seen, which the page draws around it."""
+    n = len(classes)
     edge = {
         "type": "category",
         "visible": False,
@@ -159,15 +171,12 @@ def heatmap(
         "categoryarray": list(classes),
     }
     return {
-        "data": traces,
-        "layout": {
-            "template": template(mode),
-            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-            "xaxis": {**edge, "range": [-0.5, n - 0.5], "title": {"text": "predicted"}},
-            "yaxis": {**edge, "range": [n - 0.5, -0.5], "title": {"text": "true"}},
-            "shapes": [*rings(chosen, p), *([_ring(*held, p.warn, "dot")] if held else [])],
-            "dragmode": False,
-        },
+        "template": template(mode),
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "xaxis": {**edge, "range": [-0.5, n - 0.5], "title": {"text": "predicted"}},
+        "yaxis": {**edge, "range": [n - 0.5, -0.5], "title": {"text": "true"}},
+        "shapes": list(shapes),
+        "dragmode": False,
     }
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.figures.confusion import DIM, masked, rings
+from dashboard.figures.confusion import DIM, layout, masked, numbers, rings
 from dashboard.figures.labels import escaped
-from dashboard.theme import Palette, colorscale, ink_on, palette, ramp, template
+from dashboard.theme import Palette, colorscale, ink_on, palette, ramp
 
 
 def words(change: int, moved: int) -> str:
@@ -68,35 +68,10 @@ def heatmap(
                     }
                 )
     places = list(zip(*(axis.tolist() for axis in np.nonzero(moved)), strict=True))
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "text",
-            "x": [classes[j] for _, j in places],
-            "y": [classes[i] for i, _ in places],
-            "text": [words(int(change[cell]), int(moved[cell])) for cell in places],
-            "textfont": {"size": size, "color": [_ink(shade[cell], bool(within[cell]), p) for cell in places]},
-            "hoverinfo": "skip",
-        }
-    )
-    edge = {
-        "type": "category",
-        "visible": False,
-        "fixedrange": True,
-        "categoryorder": "array",
-        "categoryarray": list(classes),
-    }
-    return {
-        "data": traces,
-        "layout": {
-            "template": template(mode),
-            "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
-            "xaxis": {**edge, "range": [-0.5, n - 0.5], "title": {"text": "predicted"}},
-            "yaxis": {**edge, "range": [n - 0.5, -0.5], "title": {"text": "true"}},
-            "shapes": rings(chosen, p),
-            "dragmode": False,
-        },
-    }
+    texts = [words(int(change[cell]), int(moved[cell])) for cell in places]
+    inks = [_ink(shade[cell], bool(within[cell]), p) for cell in places]
+    traces.append(numbers(classes, places, texts, inks, size))
+    return {"data": traces, "layout": layout(classes, rings(chosen, p), mode)}
 
 
 def _ink(shade: float, lit: bool, p: Palette) -> str:

@@ -6,7 +6,8 @@ from dash import Dash, Input, Output, html
 
 from dashboard import theme
 from dashboard.analysis import learning
-from dashboard.components import card, csv_link, graph, segmented
+from dashboard.components import card, csv_link, segmented
+from dashboard.components.curves import two_charts
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.pair import RunPair
 from dashboard.data.run import RunData
@@ -32,18 +33,12 @@ class Ids(StrEnum):
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """Two charts side by side, by epoch or by time."""
-    charts = [
-        html.Div([html.H3(title), html.P(sense, className="faint small"), graph(id)], className="curve")
-        for title, sense, id in (
-            ("Loss", "lower is better", Ids.LOSS),
-            ("Accuracy", "in percent, higher is better; bands: 95 % interval", Ids.ACCURACY),
-        )
-    ]
+    charts = two_charts(Ids.LOSS, Ids.ACCURACY, "bands")
     tools = [
         segmented(Ids.BY, [("epoch", "By epoch"), ("seconds", "By time")], "epoch", "Horizontal axis"),
         html.Span(id=Ids.CSV),
     ]
-    body = [slot(Ids.FACE), html.Div(charts, className="curves"), html.P(id=Ids.NOTE, className="faint small")]
+    body = [slot(Ids.FACE), charts, html.P(id=Ids.NOTE, className="faint small")]
     return card("How they learned", __doc__, body, tools=tools)
 
 

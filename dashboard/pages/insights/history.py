@@ -8,7 +8,8 @@ from dash.exceptions import PreventUpdate
 
 from dashboard import theme
 from dashboard.analysis import learning
-from dashboard.components import card, csv_link, graph
+from dashboard.components import card, csv_link
+from dashboard.components.curves import two_charts
 from dashboard.components.panel import panel_callback, slot
 from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_run
@@ -33,14 +34,8 @@ class Ids(StrEnum):
 
 def layout(services: Services, selection: Selection) -> html.Article:
     """Two charts side by side."""
-    charts = [
-        html.Div([html.H3(title), html.P(sense, className="faint small"), graph(id)], className="curve")
-        for title, sense, id in (
-            ("Loss", "lower is better", Ids.LOSS),
-            ("Accuracy", "in percent, higher is better; band: 95 % interval", Ids.ACCURACY),
-        )
-    ]
-    body = [slot(Ids.FACE), html.Div(charts, className="curves"), html.P(id=Ids.NOTE, className="faint small")]
+    charts = two_charts(Ids.LOSS, Ids.ACCURACY, "band")
+    body = [slot(Ids.FACE), charts, html.P(id=Ids.NOTE, className="faint small")]
     return card("How it learned", __doc__, body, tools=html.Span(csv_link(""), id=Ids.CSV))
 
 
