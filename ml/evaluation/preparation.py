@@ -21,6 +21,7 @@ from ml.images.decoding import Refusal, decode
 from ml.images.fitting import NATIVE
 from ml.images.form import Form
 from ml.images.preparation import PHOTOGRAPH_STEPS, prepare
+from ml.images.remembered import once
 from ml.stats.paired import mcnemar
 
 PHOTOGRAPHS, BRIEFLY = 120, 40  # of them are made, and when somebody waits for the run
@@ -82,6 +83,7 @@ class Measured:
         return pd.DataFrame(self._rows, columns=["given", "steps", "n", "correct", "agreeing"])
 
 
+@once()
 def table(context: EvaluationContext) -> pd.DataFrame:
     """Rows (given, steps, n, correct, agreeing); notes `preparation`, the steps that the run takes."""
     form = replace(Form.of(some(context.splits["reference"].images)), **context.manner())

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ml.images.form import Work, frame_pixels, pil
+from ml.images.remembered import searched
 
 FLAT, STILL = 0.995, 1.5  # of the frame in one plane of colour, and half of it within so many levels
 
@@ -20,7 +21,7 @@ def enlarged(work: Work) -> Work | None:
     height, width = image.shape[:2]
     if form.background is None or height < form.height or width < form.width:
         return None
-    if abs(height * form.width - width * form.height) > 0.01 * height * form.width or np.ptp(image, axis=2).max() > 8:
+    if abs(height * form.width - width * form.height) > 0.01 * height * form.width or _colourful(image):
         return None
     grey = image.mean(axis=2)
     frame = frame_pixels(grey[:, :, None], max(1, round(height / form.height)))
@@ -35,6 +36,14 @@ def enlarged(work: Work) -> Work | None:
     return replace(work, ground=np.full(image.shape, level, np.float32), thing=thing, flat=True, lies=True)
 
 
+def _colourful(image: np.ndarray) -> bool:
+    """Whether any pixel's channels, of uint8 [h, w, c], differ by more than what a camera or a JPEG makes of grey."""
+    high = low = image[:, :, 0]
+    for channel in range(1, image.shape[2]):
+        high, low = np.maximum(high, image[:, :, channel]), np.minimum(low, image[:, :, channel])
+    return bool((high - low).max() > 8)
+
+
 def find_background(work: Work) -> Work:
     """Find the background: a plane of colour through the frame, robust to a thing that touches it in places.
 
@@ -46,22 +55,36 @@ def find_background(work: Work) -> Work:
     small = np.asarray(pil(work.image).resize(size, Image.Resampling.BOX), np.float32).reshape(
         size[1], size[0], channels
     )
-    if min(size) < 3:
+    found = _ground(small) if min(size) >= 3 else None
+    if found is None:
         return work
-    y, x = np.mgrid[0 : size[1], 0 : size[0]].astype(np.float32)
-    terms = np.stack([np.ones_like(x), x / size[0] - 0.5, y / size[1] - 0.5], axis=-1)
-    ring = max(1, round(min(size) * 0.04))
+    plane, differs, flat = found
+    thing = np.asarray(Image.fromarray(differs).resize((width, height), Image.Resampling.NEAREST))
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    terms = np.stack([np.ones_like(x), (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5], axis=-1)
+    ground = np.clip(terms @ plane, 0, 255)
+    return replace(work, ground=ground, thing=thing, flat=flat)
+
+
+@searched
+def _ground(small: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool] | None:
+    """The plane of colour of the background, float32 [3, c]; what differs from it, bool [h, w]; and whether all of the
+    frame is in it and still. None where there is none. small: float32 [h, w, c]."""
+    height, width, channels = small.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    terms = np.stack([np.ones_like(x), x / width - 0.5, y / height - 0.5], axis=-1)
+    ring = max(1, round(min(width, height) * 0.04))
     frame, where = frame_pixels(small, ring), frame_pixels(terms, ring)
     near = np.abs(frame - np.median(frame, axis=0)).max(axis=1) <= 40
     plane = np.zeros((3, channels), np.float32)
     for _ in range(4):
         if near.mean() < 0.5:
-            return work
+            return None
         plane = np.linalg.lstsq(where[near], frame[near], rcond=None)[0].astype(np.float32)
         rest = np.abs(frame - where @ plane).max(axis=1)
         near = rest <= max(12.0, 4 * float(np.median(rest[near])))
     if near.mean() < 0.5:
-        return work
+        return None
     apart = np.abs(small - terms @ plane).max(axis=2)
     noise = 4 * float(np.median(np.abs(frame - where @ plane).max(axis=1)[near]))
     most = float(np.percentile(apart, 99))
@@ -77,12 +100,8 @@ def find_background(work: Work) -> Work:
     frame_only[1:-1, 1:-1] = False
     differs = ~_flood(frame_only, ~differs)  # holes belong to the thing
     if not 0.002 < differs.mean() < 0.98:
-        return work
-    thing = np.asarray(Image.fromarray(differs).resize((width, height), Image.Resampling.NEAREST))
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    terms = np.stack([np.ones_like(x), (x + 0.5) / width - 0.5, (y + 0.5) / height - 0.5], axis=-1)
-    ground = np.clip(terms @ plane, 0, 255)
-    return replace(work, ground=ground, thing=thing, flat=near.mean() >= FLAT and noise <= 4 * STILL)
+        return None
+    return plane, differs, bool(near.mean() >= FLAT and noise <= 4 * STILL)
 
 
 def cut_out(image: np.ndarray, most: int) -> np.ndarray | None:
@@ -91,33 +110,40 @@ def cut_out(image: np.ndarray, most: int) -> np.ndarray | None:
     It begins with what is unlike every colour that the frame has much of, and ends with the largest part near the
     middle and those of at least a quarter of its size.
     """
-    import cv2  # not at the top: reading runs needs no OpenCV
-
     height, width, _ = image.shape
     scale = min(1.0, most / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     if min(size) < 16:
         return None
-    small = np.array(pil(image).convert("RGB").resize(size, Image.Resampling.BOX))
+    thing = _cut_out(np.array(pil(image).convert("RGB").resize(size, Image.Resampling.BOX)))
+    if thing is None:
+        return None
+    return np.asarray(Image.fromarray(thing).resize((width, height), Image.Resampling.NEAREST))
+
+
+@searched
+def _cut_out(small: np.ndarray) -> np.ndarray | None:
+    """bool [h, w], of the copy itself, uint8 [h, w, 3]."""
+    import cv2  # not at the top: reading runs needs no OpenCV
+
+    height, width, _ = small.shape
     unlike = _unlike_frame(small)
     if unlike is None:
         return None
     level, _ = cv2.threshold(unlike, 0, 255, cv2.THRESH_OTSU)
     stands_out = unlike > level
     mask = np.where(stands_out, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    ring = max(1, round(0.04 * min(size)))
+    ring = max(1, round(0.04 * min(height, width)))
     frame = np.ones_like(stands_out)
     frame[ring:-ring, ring:-ring] = False
     mask[frame & ~stands_out] = cv2.GC_BGD  # a thing may reach over the frame
     cv2.setRNGSeed(0)  # its mixtures begin at random: the same picture is to give the same answer
     try:
-        cv2.grabCut(small, mask, (0, 0, *size), np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(small, mask, (0, 0, width, height), np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # too few colours for a mixture
         return None
     thing = _parts(np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8))
-    if thing is None or not 0.02 < thing.mean() < 0.9:
-        return None
-    return np.asarray(Image.fromarray(thing).resize((width, height), Image.Resampling.NEAREST))
+    return thing if thing is not None and 0.02 < thing.mean() < 0.9 else None
 
 
 def _unlike_frame(small: np.ndarray) -> np.ndarray | None:

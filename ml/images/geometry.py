@@ -1,11 +1,13 @@
 """Turning and cutting a picture, and which point of the upright one each of its points shows."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from ml.images.form import Work, frame_pixels, pil
+from ml.images.remembered import searched
 
 # one EXIF orientation each: what undoes it
 TURNS = {
@@ -42,7 +44,8 @@ def rotated(work: Work, degrees: float) -> Work:
     # the ground is a plane, which goes on beyond the picture
     angle, first = np.deg2rad(degrees), work.ground[0, 0]
     right, down = (work.ground[0, -1] - first) / (size[1] - 1), (work.ground[-1, 0] - first) / (size[0] - 1)
-    y, x = np.mgrid[0 : turned.shape[0], 0 : turned.shape[1]].astype(np.float32)
+    y, x = np.ogrid[0 : turned.shape[0], 0 : turned.shape[1]]
+    x, y = x.astype(np.float32), y.astype(np.float32)
     x, y = x - (turned.shape[1] - 1) / 2, y - (turned.shape[0] - 1) / 2
     was_x = np.cos(angle) * x - np.sin(angle) * y + (size[1] - 1) / 2
     was_y = np.sin(angle) * x + np.cos(angle) * y + (size[0] - 1) / 2
@@ -82,11 +85,19 @@ def leaning_angle(thing: np.ndarray) -> float:
     shape.thumbnail((48, 48), Image.Resampling.BOX)
     room = Image.new("L", (80, 80))
     room.paste(shape, ((80 - shape.width) // 2, (80 - shape.height) // 2))
-    room = room.filter(ImageFilter.GaussianBlur(1))  # steps of a coarse outline are no edges
+    return _leaning(np.asarray(room.filter(ImageFilter.GaussianBlur(1))))  # steps of a coarse outline are no edges
 
+
+@searched
+def _leaning(outline: np.ndarray) -> float:
+    """Of a shape that is white on black with room around it, uint8 [h, w]."""
+    room = Image.fromarray(outline)
+
+    @cache
     def turned(angle: int) -> np.ndarray:
         return np.asarray(room.rotate(angle, Image.Resampling.BILINEAR), np.float32)
 
+    @cache
     def edges(angle: int) -> float:
         sharp = sum(float((np.diff(turned(angle).sum(axis=axis)) ** 2).sum()) for axis in (0, 1))
         return sharp * (1 - 0.2 * (angle / 30) ** 2)  # where it hardly matters, the smaller angle
