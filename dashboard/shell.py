@@ -116,6 +116,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
     pages = [(page.path, page.title) for page in PAGES]
     routes.register(server, services, merged([TABLES, explanations.TABLES]), VIEWS, pages)
     app.bundles = bundles.install(server, ASSETS)
+    bundles.serve(server, "callbacks.js", lambda: app.callbacks, "text/javascript")
     compression.install(server)
     security.install(
         app,

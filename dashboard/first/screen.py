@@ -18,8 +18,11 @@ FRAME = ("app-page.", "app-dropped.", "run-picker.", "sample-drawer-")  # what e
 FAILED = 'class="face bad"'  # of a panel that could not be drawn
 OPENED = "sample"  # in the address: what the drawer then asks may take a network
 VIEW = ("run", "against", "split", "labels", "epoch")
-# Before anything is painted: an address that the browser goes back to is asked anew, the reader's own colours hold, and
-# what is pressed before the scripts are there is kept for assets/02-first.js.
+LATER = "later"  # of a script and of what is fetched for it: not before the first frame
+LATE_MS = 1000  # after which it runs all the same: nobody paints a frame that is out of sight
+# Before anything is painted, and before the style sheet, which a script after it would wait for: an address that the
+# browser goes back to is asked anew, the reader's own colours hold, and what is pressed before the scripts are there is
+# kept for assets/02-first.js.
 INLINE = """(() => {
   const root = document.documentElement, kept = window.first = [];
   const how = performance.getEntriesByType('navigation')[0];
@@ -35,6 +38,34 @@ INLINE = """(() => {
     }, true);
   }
 })();"""
+# At the end of the page, once its style is there. Scripts and charts are fetched when the first frame is on its way, as
+# it would wait for them, and run once it is painted, one after the other as they stand in the page; at once where
+# nothing is painted, as in a tab in the background.
+LAST = """(() => {
+  const later = [...document.querySelectorAll('script[type="LATER"]')];
+  const fetched = () => {
+    for (const { src } of later) {
+      document.head.append(Object.assign(document.createElement('link'), { rel: 'preload', as: 'script', href: src }));
+    }
+    for (const one of document.querySelectorAll('link[rel="LATER"]')) one.rel = 'preload';
+  };
+  const run = () => {
+    for (const one of later.splice(0)) {
+      const script = document.createElement('script');
+      for (const { name, value } of one.attributes) if (name !== 'type') script.setAttribute(name, value);
+      script.async = false;
+      one.replaceWith(script);
+    }
+  };
+  const waits = !document.hidden && document.documentElement.hasAttribute('data-first');
+  if (!waits) { fetched(); run(); return; }
+  requestAnimationFrame(() => {
+    fetched();
+    new PerformanceObserver((seen) => { if (seen.getEntriesByName('first-contentful-paint').length) run(); })
+      .observe({ type: 'paint', buffered: true });
+  });
+  setTimeout(run, LATE_MS);
+})();""".replace("LATER", LATER).replace("LATE_MS", str(LATE_MS))
 
 
 @dataclass(frozen=True)
@@ -87,8 +118,8 @@ def filled(path: str, search: str) -> dict[tuple[str, str], object]:
 
 
 def head(drawn: str) -> str:
-    """What is fetched while the page is read: what Dash asks for in any case, and the first pictures."""
-    fetched = '<link rel="preload" as="fetch" crossorigin href="/_dash-dependencies">'
+    """The first script, and what is fetched while the page is read: Dash's first question, the first pictures."""
+    fetched = f'<script>{INLINE}</script><link rel="{LATER}" as="fetch" crossorigin href="/_dash-dependencies">'
     sheet = re.search(r"url\((/sprites/[^)]+)\)", drawn)
     return fetched + (f'<link rel="preload" as="image" href="{sheet[1]}">' if sheet else "")
 
@@ -96,7 +127,6 @@ def head(drawn: str) -> str:
 def body(made: played.Played, drawn: str, mode: str) -> str:
     """The page drawn, its layout and its answers."""
     parts = [
-        f"<script>{INLINE}</script>",
         f'<div id="app-first" data-theme="{mode}">{drawn}</div>',
         f'<script type="application/json" id="first-layout">{scripted(made.layout)}</script>',
     ]
@@ -104,6 +134,17 @@ def body(made: played.Played, drawn: str, mode: str) -> str:
         asked = escape(orjson.dumps([one.output, one.values]).decode())
         parts.append(f'<script type="application/json" data-first="{asked}">{scripted(one.body)}</script>')
     return "".join(parts)
+
+
+def later(scripts: str) -> str:
+    """Script elements that wait for the first frame, and `LAST`, which runs them.
+
+    scripts: HTML, each with an address. Where one is no plain script all stay as they are.
+    """
+    tags = re.findall(r"<script [^>]*>", scripts)
+    if len(tags) != scripts.count("<script") or any(" src=" not in one or " type=" in one for one in tags):
+        return scripts
+    return scripts.replace("<script ", f'<script type="{LATER}" ') + f"<script>{LAST}</script>"
 
 
 def scripted(text: str) -> str:

@@ -53,7 +53,7 @@ HEADERS = {
 CLOSED = "default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 """The content security policy of an answer that needs nothing."""
 PARTS = ("application/json", "text/css", "text/javascript", "image/")
-"""What is no document of its own: its policy is `CLOSED`, as the page's is 3 KB of hashes, and a visit asks often."""
+"""What is no document of its own: its policy is `CLOSED`, as the page's is longer, and a visit asks often."""
 
 # What the browser can send for these properties; None is always possible. Properties missing here hold whatever the
 # callback that reads them checks.

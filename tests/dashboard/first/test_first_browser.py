@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.first import screen
 from tests.accessibility import SERIOUS, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.first_screen]
@@ -140,6 +141,36 @@ def test_an_address_that_is_gone_back_to_is_asked_anew(shipped, new_page, idle):
     page.wait_for_function(idle)
     expect(page.locator("#app-first")).to_have_count(0)
     expect(page.locator("#dashboard-gallery-select")).to_have_value("id")
+
+
+def test_scripts_run_once_the_screen_is_painted(shipped, new_page, idle):
+    page = new_page()
+    page.add_init_script(f"""{{
+        const later = window.setTimeout, painted = () => performance.getEntriesByName('first-contentful-paint').length;
+        window.setTimeout = (what, ms, ...more) => ms === {screen.LATE_MS} ? 0 : later(what, ms, ...more);
+        let made;
+        Object.defineProperty(window, 'dash_clientside', {{
+            get: () => made, set: (value) => {{ made = value; window.paintedBefore ??= painted(); }},
+        }});
+    }}""")  # however long that takes
+    page.goto(shipped)
+    page.wait_for_function(idle)
+    expect(page.locator("#app-first")).to_have_count(0)
+    assert page.evaluate("window.paintedBefore") == 1
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_a_page_that_nobody_paints_is_there_too(shipped, new_page, idle, hidden):
+    """A tab in the background, and a frame out of sight: requestAnimationFrame never comes."""
+    page = new_page()
+    page.add_init_script(f"""
+        Object.defineProperty(document, 'hidden', {{ get: () => {str(hidden).lower()} }});
+        window.requestAnimationFrame = () => 0;
+    """)
+    page.goto(shipped)
+    page.wait_for_function(idle, polling=100)
+    expect(page.locator("#app-first")).to_have_count(0)
+    expect(page.locator("#app-page .scores .hero-n")).to_be_visible()
 
 
 def test_the_colours_of_the_system_hold_from_the_first_frame(shipped, new_page, idle):

@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 
-from dashboard.first import keeping, played
+from dashboard.first import keeping, played, screen
 from dashboard.shell import create_app
 from dashboard.web import security
 from ml.people.accounts import Accounts
@@ -57,7 +57,7 @@ def test_scores_matrix_and_gallery_stand_before_any_script(web):
     assert screen.count('class="tile"') > 0
     assert 'href="/insights"' in screen
     assert re.search(r' id="(?!first-)', screen) is None  # the page that takes over has them
-    assert page.index('id="react-entry-point"') < page.index('id="app-first"') < page.index("dash_renderer")
+    assert page.index('id="react-entry-point"') < page.index('id="app-first"') < page.index("dash_renderer.")
     sheet = re.search(r'<link rel="preload" as="image" href="(/sprites/[^"]+)">', page)[1]
     assert f"url({html.unescape(sheet)})" in html.unescape(screen)
     assert web.get(html.unescape(sheet)).status_code == 200
@@ -154,6 +154,33 @@ def test_every_inline_script_is_one_that_the_policy_lets_run(web):
     assert any("data-first" in one for one in scripts)
     for one in scripts:
         assert base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() in policy
+
+
+def test_scripts_wait_in_their_order_for_the_first_frame(web):
+    page, plain = opened(web), web.get("/").text
+    scripts = re.compile(r'<script[^>]* src="([^"]+)"')
+    assert len(scripts.findall(page)) > 5
+    assert scripts.findall(page) == scripts.findall(plain)
+    assert page.count('<script type="later" ') == len(scripts.findall(page))
+    assert page.index(screen.LAST) > page.rindex('<script type="later" ')
+    assert page.index(screen.INLINE) < page.index('rel="stylesheet"')  # or it would wait for the style
+    assert (
+        re.findall(r'<link rel="(?:preload|prefetch)" as="(?:script|fetch)"', page) == []
+    )  # nor are they fetched sooner
+    assert 'rel="later"' in page
+    assert "later" not in re.sub(r"<style>.*?</style>", "", plain, flags=re.S)
+    assert 'id="_dash-renderer"' in page
+
+
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        '<script src="/a.js"></script><script type="module" src="/b.js"></script>',
+        '<script src="/a.js"></script><script>let a;</script>',
+    ],
+)
+def test_scripts_of_another_kind_keep_all_where_they_are(scripts):
+    assert screen.later(scripts) == scripts
 
 
 def test_addresses_have_the_prefix_of_their_own_request(home, no_artifacts, monkeypatch):

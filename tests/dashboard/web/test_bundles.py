@@ -2,7 +2,7 @@
 
 import re
 
-from dashboard.web import bundles
+from dashboard.web import bundles, proxy
 from ml.system.paths import ASSETS
 
 
@@ -28,10 +28,10 @@ def test_the_page_asks_for_one_file_of_each_kind(app):
     web = app.server.test_client()
     page = web.get("/").text
     own = re.findall(r'(?:src|href)="/assets/([^"?]+\.(?:css|js))[^"]*"', page)
-    assert sorted(own) == ["05-plotly.min.js", "all.css", "all.js"]
+    assert sorted(own) == ["05-plotly.min.js", "all.css", "all.js", "callbacks.js"]
     assert "polyfill" not in page
     assert "dash_table/" not in page
-    assert page.index("react-dom") < page.index("dash_renderer")
+    assert page.index("all.js") < page.index("react-dom") < page.index("dash_renderer") < page.index("callbacks.js")
     for kind in ("css", "js"):
         address = re.search(rf'"(/assets/all\.{kind}\?m=\w+)"', page)[1]
         answer = web.get(address)
@@ -48,3 +48,23 @@ def test_what_is_left_out_of_dash_is_what_the_list_says(app):
         tags = app._generate_scripts_html()
     gone = set(re.findall(r'src="([^"]+)"', tags)) - set(re.findall(r'src="([^"]+)"', bundles.used(tags)))
     assert len(gone) == 2, gone
+
+
+def test_what_dash_writes_between_its_scripts_comes_as_a_file(app):
+    with app.server.test_request_context("/"):
+        tags = app._generate_scripts_html()
+    written = re.findall(r"<script>(.*?)</script>", tags, re.S)
+    assert len(written) > 20
+    assert "<script>" not in bundles.used(tags)
+    web = app.server.test_client()  # nobody has asked for a page yet
+    answer = web.get("/assets/callbacks.js?m=1")
+    assert answer.mimetype == "text/javascript"
+    assert "immutable" in answer.headers["Cache-Control"]
+    text, at = answer.text, 0
+    for one in written:
+        at = text.index(one.strip(), at) + len(one.strip())  # in the order in which Dash has them
+    assert text[at:].strip() == "var renderer = new DashRenderer();"
+    assert proxy.ADDRESS.search(answer.data) is None  # no address that a proxy's path would have to stand before
+    page = web.get("/").text
+    assert re.findall(r"<script(?![^>]*(?:\bsrc=|application/json))[^>]*>", page) == []
+    assert web.get(re.search(r'src="(/assets/callbacks\.js\?m=\w+)"', page)[1]).data == answer.data
