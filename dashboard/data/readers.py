@@ -1,5 +1,6 @@
 """A run's artifacts as typed tables and arrays: one reader each."""
 
+import logging
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol, Self
 
@@ -16,10 +17,13 @@ from dashboard.records.slices import Slices
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import UNLABELLED
 from ml.artifacts import kinds
+from ml.artifacts.checking import UNREADABLE
 from ml.artifacts.reader import Broken, Missing, Pictures, Run
 from ml.artifacts.schema import HISTORY
 from ml.stats.ood import LIMIT
 from ml.training.config import trainable
+
+log = logging.getLogger(__name__)
 
 LAST_ALONE = {
     kinds.IMPORTED: "What this network said after each epoch of its training is not known, only what it says now.",
@@ -82,7 +86,21 @@ class RunReaders(Abilities):
 
     def _noun(self, noun: str, make: Callable[[], Any], *more: Hashable) -> Any:
         digest = self.manifest["nouns"].get(noun, {}).get("sha256")
-        return self.store.keep((self.run_id, noun, digest, *more), make)
+        return self.store.keep((self.run_id, noun, digest, *more), lambda: self._made(noun, make))
+
+    def _made(self, noun: str, make: Callable[[], Any]) -> Any:
+        """What is read of a file whose columns are right may still not be what they say, as a table without rows.
+
+        Raises Broken then: of this run alone, or a list of all runs would fail by it.
+        """
+        try:
+            return make()
+        except (Missing, Broken):
+            raise
+        except UNREADABLE as error:
+            log.exception("%s of %s cannot be used", noun, self.run_id)
+            words = "its columns are right, and what stands in them is not that of a run"
+            raise Broken(f"The {noun.replace('_', ' ')} of {self.run_id} cannot be used: {words}.") from error
 
     def during(self, epoch: int | None) -> Self:
         """The run as it answered after the kept epoch nearest to this one; itself for None or without a recording."""
@@ -297,8 +315,12 @@ class RunReaders(Abilities):
 
     def temperature(self) -> float:
         """Fitted on validation. Raises Missing or Broken."""
-        frame = self.calibration()
-        return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
+
+        def read() -> float:
+            frame = self.calibration()
+            return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
+
+        return self._noun("calibration", read, "temperature")
 
     def conformal(self) -> pd.DataFrame:
         """Rows split, level, most, temperature, n, covered, coverage, low, high, size, size_k."""

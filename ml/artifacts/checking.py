@@ -6,7 +6,7 @@ Everything optional is checked when it is read; weights, history and predictions
 import math
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ml.artifacts import inspection, kinds
-from ml.artifacts.inspection import HEADER_BYTES, Bounds
+from ml.artifacts.inspection import HEADER_BYTES, MANIFEST, Bounds
 from ml.artifacts.kinds import IMPORTED_NETWORK, WEIGHTS
 from ml.artifacts.schema import NOUNS, Mismatch, Table
 from ml.artifacts.writer import sha256
 from ml.data import images
+from ml.system.wording import quantity
 
 PICKLED = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")  # how pickles and torch.save begin
 INDEX_BYTES = 2 * 2**20  # of index.json or a data set's dataset.json
@@ -68,6 +69,8 @@ def core_problem(folder: Path, manifest: dict[str, Any]) -> str:
             if lost:
                 return f"its {declared.file} lacks {', '.join(lost)}"
             _values(path, declared, len(manifest["dataset"]["classes"]), bare=bool(optional))
+            if noun == "predictions":
+                _counted(path, manifest["results"])
     except Mismatch as mismatch:
         words = str(mismatch)
         return words if words.startswith("unsafe") else f"its {words}"
@@ -125,3 +128,26 @@ def _values(path: Path, declared: Table, classes: int, *, bare: bool = False) ->
             named = sum(name.startswith("p_") for name in frame.columns)
             if declared.noun == "predictions" and named != classes and not (bare and not named):
                 raise Mismatch(f"{path.name} does not have one probability a class")
+
+
+def _counted(path: Path, results: Mapping[str, Any]) -> None:
+    """Raise Mismatch where predictions name an example twice, or are not as many as the manifest says.
+
+    results: of each split that was judged, n and correct.
+    """
+    with pq.ParquetFile(path, read_dictionary=["split"]) as file:  # a word a row would be ten times as much
+        read = file.read(columns=["split", "example_id"], use_threads=False)
+    splits, ids = read["split"].unify_dictionaries().combine_chunks(), read["example_id"].to_numpy()
+    if len(ids) and ids.min() < 0:
+        raise Mismatch(f"{path.name} has the example {ids.min()}, and they are counted from 0")
+    places = splits.indices.to_numpy()
+    for place, split in enumerate(splits.dictionary.to_pylist()):
+        mine = np.sort(ids[places == place])
+        twice = mine[1:][mine[1:] == mine[:-1]]
+        if len(twice):
+            raise Mismatch(f"{path.name} has the example {twice[0]} of {split} more than once")
+        if split in results and results[split]["n"] != len(mine):
+            n, told = quantity(len(mine), "example"), results[split]["n"]
+            raise Mismatch(f"{path.name} has {n} of {split}, and its {MANIFEST} says {told:,}")
+    if lost := [split for split in results if split not in splits.dictionary.to_pylist()]:
+        raise Mismatch(f"{path.name} has no examples of {lost[0]}, and its {MANIFEST} says {results[lost[0]]['n']:,}")

@@ -16,6 +16,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Setting = Line | int | float | bool
 Seconds = Annotated[float, Field(ge=0)]
+LONG = 100_000  # letters of a command that names many files
 
 
 class Part(BaseModel):
@@ -125,6 +126,11 @@ class Manifest(Part):
     bytes: Count | None = None
     latency_ms: Seconds | None = None
     moved: dict[Word, Count] = {}
+    explained_variance: list[float] = Field(default=[], max_length=3)
+    temperature: float | None = Field(default=None, gt=0)
+    torch: str | None = Field(default=None, max_length=LONG)
+    git: str | None = Field(default=None, max_length=LONG)
+    command: str | None = Field(default=None, max_length=LONG)
 
     @model_validator(mode="after")
     def consistent(self) -> "Manifest":

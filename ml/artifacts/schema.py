@@ -16,6 +16,7 @@ VERSION = f"{MAJOR}.{MINOR}"
 RUN_ID = re.compile(r"^[a-z0-9][a-z0-9_-]{0,63}$")
 CORE = ("history", "predictions")  # of a run that was trained here; ml.artifacts.kinds has that of the others
 SPLITS = ("train", "validation", "test", "reference")  # reference: the stratified part of train that ships
+FILLED = ("predictions", "scores", "confusion", "calibration", "projection")  # tables that have rows wherever they are
 
 
 class Mismatch(ValueError):
@@ -50,6 +51,8 @@ class Table:
         extra = [c for c in frame.columns if c not in fixed and not any(re.fullmatch(rf"{s}\d+", c) for s in stems)]
         if missing or (extra and not self.others):
             raise Mismatch(f"{self.noun}: missing columns {missing}, unknown columns {extra}")
+        if frame.empty and self.noun in FILLED:
+            raise Mismatch(f"{self.noun} has no rows")
         for name in frame.columns:
             stem = next((s for s in stems if re.fullmatch(rf"{s}\d+", name)), None)
             self._check_column(frame[name], fixed.get(name, "float") if stem is None else stems[stem])

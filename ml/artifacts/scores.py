@@ -17,6 +17,6 @@ def scores(run: Run) -> pd.DataFrame:
         return frame
     known = known[(known["scaling"] == "none") & (known["metric"] == "calibration_error")].set_index("split")
     rows = frame["class"].isna() & (frame["metric"] == "calibration_error") & frame["split"].isin(known.index)
-    for end in ("low", "high"):
+    for end in ("low", "high") if rows.any() else ():
         frame.loc[rows, end] = frame.loc[rows, "split"].map(known[end])
     return frame

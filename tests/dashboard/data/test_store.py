@@ -14,9 +14,10 @@ from dashboard.records.slices import Saved
 from dashboard.state.selection import Selection
 from dashboard.state.values import Lasso
 from dashboard.state.vocabulary import BUCKETS
-from ml.artifacts.reader import Missing
-from ml.artifacts.writer import add_nouns
+from ml.artifacts.reader import Broken, Missing
+from ml.artifacts.writer import add_nouns, sha256
 from tests.conftest import TOY
+from tests.faults.test_registry import change
 
 
 @pytest.fixture
@@ -355,3 +356,22 @@ def test_the_matrix_of_a_whole_split_is_the_artifact(run, split, monkeypatch):
     monkeypatch.delitem(run.manifest["nouns"], "confusion")
     with pytest.raises(AssertionError, match="counted anew"):
         run.confusion(whole)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda frame: frame[:0], "calibration has no rows"),
+        (lambda frame: frame.assign(metric="loss"), "cannot be used"),
+    ],
+    ids=["empty", "other-rows"],
+)
+def test_a_table_with_other_rows_than_a_runs_costs_that_run_alone(home, no_artifacts, edit, words):
+    """Its columns are right. One such file made the table of all runs an error."""
+    path = home / "runs" / "toy" / "calibration.parquet"
+    edit(pd.read_parquet(path)).to_parquet(path)
+    change(path.parent, lambda manifest: manifest["nouns"]["calibration"].update(sha256=sha256(path)))
+    store = Store(no_artifacts, home)
+    with pytest.raises(Broken, match=words):
+        store.open("toy").temperature()
+    assert "macro_f1" in store.headline(store.runs()[0])

@@ -56,6 +56,12 @@ def twice(folder):
     put_table(folder, pa.Table.from_arrays([column, column], names=["label", "label"]))
 
 
+def rows(folder, edit):
+    """Predictions with other rows."""
+    frame = edit(pd.read_parquet(folder / "predictions.parquet"))
+    put_table(folder, pa.Table.from_pandas(frame, preserve_index=False))
+
+
 def hollow(folder):
     """Weights whose description claims more than the file has."""
     described = json.dumps({"a": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}}).encode()
@@ -107,10 +113,22 @@ BROKEN = {
     "twice": (twice, "its predictions.parquet has label twice"),
     "classes": (lambda folder: predictions(folder, label=99), "names a class that its data set has not, in label"),
     "empty-value": (lambda folder: predictions(folder, confidence=float("nan")), "confidence has empty values"),
+    "no-rows": (lambda folder: rows(folder, lambda frame: frame[:0]), "has no examples of "),
+    "again": (lambda folder: rows(folder, lambda frame: pd.concat([frame] * 2)), "more than once"),
+    "negative": (lambda folder: rows(folder, lambda frame: frame.assign(example_id=-3)), "has the example -3"),
+    "fewer": (lambda folder: rows(folder, lambda frame: frame[frame["split"] != "test"]), "has no examples of test"),
+    "other-results": (
+        lambda folder: change(folder, lambda m: m["results"]["test"].update(n=3, correct=3)),
+        "of test, and its manifest.json says 3",
+    ),
     "nan-weight": (not_a_number, "has values that are not finite"),
     "nan-manifest": (
         lambda folder: change(folder, lambda manifest: manifest.update(more=float("nan"))),
         "its manifest.json holds NaN, which is no finite number",
+    ),
+    "text-for-numbers": (
+        lambda folder: change(folder, lambda manifest: manifest.update(explained_variance=["a", None])),
+        "its manifest.json is wrong at explained_variance.0",
     ),
     "hollow": (hollow, "is not as large as its description says"),
     "sparse": (sparse, "its predictions.parquet has 1,907.3 MiB, a run's has at most 1,024"),
