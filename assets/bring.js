@@ -122,7 +122,7 @@
       place.replaceChildren(head, bar, ways);
     }
     bar.value = all ? done / all : 1;
-    const spent = (Date.now() - since.at) / 1000, pace = (done - since.from) / Math.max(spent, 0.1);
+    const spent = (performance.now() - since.at) / 1000, pace = (done - since.from) / Math.max(spent, 0.1);
     const rest = spent > 2 && pace > 0 ? `, about ${time((all - done) / pace)} left` : '';
     place.querySelector('[data-far]').textContent = `${size(done)} of ${size(all)}${rest}`;
   }
@@ -179,7 +179,7 @@
     const name = alone ? first : `${folder ? first : shared(files.map(([path]) => path.split('/')[0]), what)}.tar`;
     let client;
     try { client = await tus(); } catch (error) { say(error.message, true); return; }
-    const body = alone ? files[0][1] : tar(files), since = { at: Date.now(), from: 0 }, mark = fingerprint(purpose + name, files);
+    const body = alone ? files[0][1] : tar(files), since = { at: performance.now(), from: 0 }, mark = fingerprint(purpose + name, files);
     const upload = new client.Upload(body, {
       endpoint: dash.address.of(TUS), chunkSize: PIECE, retryDelays: [0, 1000, 3000, 5000, 10000, 20000],
       metadata: { filename: name, ...(purpose ? { purpose } : {}) }, fingerprint: async () => mark, removeFingerprintOnSuccess: true,

@@ -7,11 +7,11 @@
   const here = () => document.getElementById('monitoring-counted-stats');
   function tick() {
     if (paused || document.hidden || !here()) return;
-    last = Date.now();
+    last = performance.now();
     window.dash_clientside.set_props('monitoring-tick-state', { data: last });
   }
   setInterval(tick, EVERY_MS);
-  document.addEventListener('visibilitychange', () => { if (Date.now() - last > EVERY_MS) tick(); });
+  document.addEventListener('visibilitychange', () => { if (performance.now() - last > EVERY_MS) tick(); });
   document.addEventListener('click', (e) => {
     const button = e.target.closest && e.target.closest('[data-live]');
     if (!button) return;

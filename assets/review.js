@@ -24,14 +24,14 @@
   /* ---- what is in front */
   let heading = null; /* where the last press leads; the address is there a moment later */
   function front() {
-    const there = heading && Date.now() < heading.until ? heading.search : window.location.search;
+    const there = heading && performance.now() < heading.until ? heading.search : window.location.search;
     const sample = new URLSearchParams(there).get('sample');
     const all = tiles();
     return all.find((tile) => tile.dataset.sample === sample) || all.find((tile) => tile.dataset.front === 'true');
   }
   function open(tile) {
     if (!tile) return;
-    heading = { search: tile.dataset.search, until: Date.now() + HEADING_MS };
+    heading = { search: tile.dataset.search, until: performance.now() + HEADING_MS };
     set('url', { search: tile.dataset.search });
   }
   function step(by) {
@@ -119,11 +119,11 @@
   const typed = [];
   let typing = false;
   function type(act) {
-    typed.push({ act: act, until: Date.now() + TURN_MS });
+    typed.push({ act: act, until: performance.now() + TURN_MS });
     if (!typing) turn();
   }
   function turn() {
-    while (typed.length && (typed[0].act() || Date.now() > typed[0].until)) typed.shift();
+    while (typed.length && (typed[0].act() || performance.now() > typed[0].until)) typed.shift();
     typing = typed.length > 0;
     if (typing) setTimeout(turn, 30);
   }

@@ -164,7 +164,10 @@ LAW: dict[str, tuple[tuple[str, ...], str]] = {
         "accounts and roles, who is acting just now and may do what, and what was done by whom",
     ),
     "ml.stats": ((), "counts and probabilities in, numbers with intervals out: numpy and pandas alone"),
-    "ml.images": ((), "pictures before a network sees them: bytes to pixels, pixels to a form; never torch"),
+    "ml.images": (
+        ("ml.system.wording",),
+        "pictures before a network sees them: bytes to pixels, pixels to a form; never torch",
+    ),
     "ml.data": (
         ("ml.images", "ml.settings", "ml.system",),
         "data sets: splits of labelled pictures, and what can be said of them without a network",
@@ -366,6 +369,15 @@ def test_no_files_import_each_other_in_a_circle():
 
 def test_files_that_are_begun_with_exist():
     assert not [name for name in LONG if not (ROOT / "tests" / name).is_file()]
+
+
+def test_what_waits_in_the_browser_follows_no_clock_that_may_be_set():
+    """Date.now() makes a value new; how long something takes, performance.now() says."""
+    said = re.compile(r"\b(at|data): Date\.now\(\)|, Date\.now\(\)\)")
+    for path in sorted((ROOT / "assets").glob("*.js")):
+        if not path.name.endswith(".min.js"):
+            text = said.sub("", path.read_text(encoding="utf-8"))
+            assert "Date.now" not in text, f"{path.name} measures with a clock that people and networks set"
 
 
 def test_figures_never_name_dash():

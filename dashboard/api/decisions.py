@@ -15,6 +15,7 @@ from dashboard.records.decisions import ACTIONS, BATCH_PATTERN, MAX_DECISIONS, S
 from dashboard.records.rows import Declined
 from dashboard.services.container import Services
 from ml.people import acting
+from ml.system.wording import shows
 
 PATH = "/api/v1/decisions"
 NAME = "Your name: up to 60 characters in one line."
@@ -98,7 +99,7 @@ def reviewer(name: str | None) -> str:
     name = " ".join((name or "").split())
     if not name and request.authorization is not None:
         name = " ".join((request.authorization.username or "").split())
-    if len(name) > WHO or not name.isprintable():
+    if len(name) > WHO or not shows(name):
         raise Declined(NAME)
     return name or NOBODY
 

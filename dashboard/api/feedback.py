@@ -22,6 +22,7 @@ from dashboard.state.vocabulary import STATES
 from dashboard.web import rate_limits
 from dashboard.web.errors import RequestError
 from ml.people import acting
+from ml.system.wording import shows
 
 PATH = "/api/v1/feedback"
 COOKIE = "fashion_client"
@@ -66,7 +67,7 @@ class Judgement(ChangeRequest):
     @classmethod
     def _one_line(cls, note: str | None) -> str:
         line = " ".join((note or "").split())
-        if len(line) > NOTE or not line.isprintable():
+        if len(line) > NOTE or not shows(line):
             raise ValueError
         return line
 
@@ -195,7 +196,7 @@ def who(services: Services) -> str:
     mark = known if KEY_PATTERN.fullmatch(known) else address(services)
     visitor = f"visitor {mark[:6]}" if mark else "somebody"
     name = " ".join((given.username or "").split())[:40] if given is not None and given.type == "basic" else ""
-    return f"{name}, {visitor}" if name and name.isprintable() else visitor
+    return f"{name}, {visitor}" if name and shows(name) else visitor
 
 
 def changed(services: Services, model: type[Model], change: Callable[[Model], int]) -> Response:

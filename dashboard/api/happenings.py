@@ -11,6 +11,7 @@ from dashboard.records.happenings import SHOWN, Happening, Wanted
 from dashboard.services.container import Services
 from dashboard.web.errors import RequestError
 from ml.people.acting import ACTS
+from ml.system.wording import shows
 
 PATH = "/api/v1/happenings"
 PRIVATE = "A read-only server does not show who did what."
@@ -64,7 +65,7 @@ def wanted(services: Services) -> Wanted:
     if services.read_only:
         raise RequestError(403, PRIVATE)
     given = {name: request.args.get(name, "").strip() for name in ("who", "act", "text", "before")}
-    if any(len(text) > LONGEST or not text.isprintable() for text in given.values()):
+    if any(len(text) > LONGEST or not shows(text) for text in given.values()):
         raise RequestError(400, f"A filter is at most {LONGEST} characters that can be shown.")
     if given["act"] and given["act"] not in ACTS:
         raise RequestError(400, f"act must be one of {', '.join(ACTS)}.")

@@ -16,6 +16,7 @@ from dashboard.services.container import Services
 from dashboard.state.query import CHARACTERS
 from dashboard.web.errors import RequestError
 from ml.artifacts.reader import Missing
+from ml.system.wording import shows
 
 PATH = "/api/v1/views"
 ONE = f"{PATH}/{{number}}"
@@ -182,7 +183,7 @@ def listed(services: Services, pages: Mapping[str, str]) -> SavedViews:
 def wanted() -> Wanted:
     """Raises RequestError."""
     given = {name: request.args.get(name, "").strip() for name in ("text", "page", "dataset", "before")}
-    if any(len(text) > LONGEST or not text.isprintable() for text in given.values()):
+    if any(len(text) > LONGEST or not shows(text) for text in given.values()):
         raise RequestError(400, f"A filter is at most {LONGEST} characters that can be shown.")
     before = given.pop("before")
     if before and not (before.isascii() and before.isdigit() and len(before) <= 9):

@@ -86,21 +86,7 @@ class RunReaders(Abilities):
 
     def _noun(self, noun: str, make: Callable[[], Any], *more: Hashable) -> Any:
         digest = self.manifest["nouns"].get(noun, {}).get("sha256")
-        return self.store.keep((self.run_id, noun, digest, *more), lambda: self._made(noun, make))
-
-    def _made(self, noun: str, make: Callable[[], Any]) -> Any:
-        """What is read of a file whose columns are right may still not be what they say, as a table without rows.
-
-        Raises Broken then: of this run alone, or a list of all runs would fail by it.
-        """
-        try:
-            return make()
-        except (Missing, Broken):
-            raise
-        except UNREADABLE as error:
-            log.exception("%s of %s cannot be used", noun, self.run_id)
-            words = "its columns are right, and what stands in them is not that of a run"
-            raise Broken(f"The {noun.replace('_', ' ')} of {self.run_id} cannot be used: {words}.") from error
+        return self.store.keep((self.run_id, noun, digest, *more), lambda: _made(self.run_id, noun, make))
 
     def during(self, epoch: int | None) -> Self:
         """The run as it answered after the kept epoch nearest to this one; itself for None or without a recording."""
@@ -315,12 +301,7 @@ class RunReaders(Abilities):
 
     def temperature(self) -> float:
         """Fitted on validation. Raises Missing or Broken."""
-
-        def read() -> float:
-            frame = self.calibration()
-            return float(frame.loc[frame["metric"] == "temperature", "value"].iloc[0])
-
-        return self._noun("calibration", read, "temperature")
+        return self._noun("calibration", lambda: _temperature(self.calibration()), "temperature")
 
     def conformal(self) -> pd.DataFrame:
         """Rows split, level, most, temperature, n, covered, coverage, low, high, size, size_k."""
@@ -331,3 +312,22 @@ def _all_measures(history: pd.DataFrame) -> pd.DataFrame:
     """With every measure of the schema, before what else was told."""
     missing = {name: np.nan for name in HISTORY if name not in history}
     return history.assign(**missing)[[*HISTORY, *(name for name in history if name not in HISTORY)]]
+
+
+def _made(run_id: str, noun: str, make: Callable[[], Any]) -> Any:
+    """What is read of a file whose columns are right may still not be what they say, as a table without some rows.
+
+    Raises Broken then: of this run alone, or a list of all runs would fail by it.
+    """
+    try:
+        return make()
+    except (Missing, Broken):
+        raise
+    except UNREADABLE as error:
+        log.exception("%s of %s cannot be used", noun, run_id)
+        words = "its columns are right, and what stands in them is not that of a run"
+        raise Broken(f"The {noun.replace('_', ' ')} of {run_id} cannot be used: {words}.") from error
+
+
+def _temperature(calibration: pd.DataFrame) -> float:
+    return float(calibration.loc[calibration["metric"] == "temperature", "value"].iloc[0])

@@ -18,6 +18,7 @@ from dashboard.state.vocabulary import NO_LABEL, UNLABELLED
 from ml.artifacts.schema import RUN_ID
 from ml.images.file_names import normal
 from ml.stats.intervals import wilson
+from ml.system.wording import shows
 
 LATER = {"train": "label_issues", UNLABELLED: UNLABELLED}  # splits that a run knows the images of by a noun of its own
 LINES = 50_000  # of a file that is brought back
@@ -125,7 +126,7 @@ def _row(cells: Mapping[str, str], run: RunData, known: Mapping[str, Mapping[int
     if before != EXCLUDED and before not in run.classes:
         raise ValueError(f"{before[:CLASS]!r} is no class")
     who = " ".join(cells["who"].split()) or NOBODY
-    if len(who) > WHO or not who.isprintable():
+    if len(who) > WHO or not shows(who):
         raise ValueError("the name is too long or cannot be shown")
     try:
         at = datetime.fromisoformat(cells["when"]) if cells["when"] else datetime.now(UTC)

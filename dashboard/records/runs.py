@@ -36,6 +36,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.records.rows import CLOSED, Declined, Opener, Rows, Step
 from ml.artifacts.schema import RUN_ID
 from ml.people import acting, happenings
+from ml.system.wording import bare, shows
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +241,7 @@ class Records(Rows):
         if not isinstance(note, str | None) or len(note or "") > NOTE:
             raise Declined(f"Note: at most {NOTE:,} characters.", "note")
         words = (note or "").replace("\r\n", "\n").strip()
-        if not all(character.isprintable() or character in "\n\t" for character in words):
+        if not shows(re.sub(r"[\n\t]", "", words)):
             raise Declined("Note: it holds characters that cannot be shown.", "note")
         return self._set(run_id, "note", words)
 
@@ -251,7 +252,7 @@ class Records(Rows):
             raise Declined("Tags: words with commas between.", "tags")
         kept: dict[str, str] = {}
         for tag in filter(None, (" ".join(tag.split()) for tag in words or ())):
-            if not TAG.fullmatch(tag):
+            if not TAG.fullmatch(bare(tag)) or len(tag) > 30:
                 raise Declined("Tags: up to 30 letters, digits, spaces and . + # / - each, commas between.", "tags")
             kept.setdefault(tag.casefold(), tag)
         if len(kept) > TAGS:
@@ -356,7 +357,7 @@ def _told(value: Any) -> str:
 def _line(value: object, name: str, most: int, field: str, least: int = 0) -> str:
     """One line of text without spaces around it; raises Declined."""
     words = " ".join(value.split()) if isinstance(value, str) else "" if value is None else None
-    if words is None or not least <= len(words) <= most or not words.isprintable():
+    if words is None or not least <= len(words) <= most or not shows(words):
         span = f"{least} to {most}" if least else f"at most {most}"
         raise Declined(f"{name}: {span} characters that can be shown, in one line.", field)
     return words

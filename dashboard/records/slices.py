@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from dashboard.records.rows import DataVersion, Declined, Rows
 from ml.people import acting, happenings
+from ml.system.wording import shows
 
 OWNER = "slices"
 NAME, RULE = 60, 120  # the longest name and rule
@@ -187,6 +188,6 @@ class Slices(Rows):
 def named(name: object) -> str:
     """A name in one line. Raises Declined."""
     words = " ".join(name.split()) if isinstance(name, str) else ""
-    if not 1 <= len(words) <= NAME or not words.isprintable():
+    if not 1 <= len(words) <= NAME or not shows(words):
         raise Declined(f"Name: 1 to {NAME} characters that can be shown.")
     return words

@@ -27,6 +27,7 @@ from dashboard.records.rows import Declined, Rows
 from dashboard.state.query import CHARACTERS
 from ml.artifacts.reader import Missing
 from ml.people import acting, happenings
+from ml.system.wording import shows
 
 OWNER = "views"
 ACT = "view"
@@ -197,7 +198,7 @@ class Views(Rows):
 def named(name: object) -> str:
     """A name in one line. Raises Declined."""
     words = " ".join(name.split()) if isinstance(name, str) else ""
-    if not 1 <= len(words) <= NAME or not words.isprintable():
+    if not 1 <= len(words) <= NAME or not shows(words):
         raise Declined(f"Name: 1 to {NAME} characters that can be shown.", "name")
     return words
 
@@ -205,7 +206,7 @@ def named(name: object) -> str:
 def described(description: object) -> str:
     """A description in one line, '' for none. Raises Declined."""
     words = " ".join(description.split()) if isinstance(description, str) else ""
-    if len(words) > DESCRIPTION or not words.isprintable():
+    if len(words) > DESCRIPTION or not shows(words):
         raise Declined(f"Description: up to {DESCRIPTION} characters that can be shown.", "description")
     return words
 

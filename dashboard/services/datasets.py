@@ -23,6 +23,7 @@ from ml.publishing import dataset_export
 from ml.system import atomic, small_files, trash
 from ml.system.content_addressed import Gone
 from ml.system.trash import KEPT_DAYS, Deleted
+from ml.system.wording import shows
 
 __all__ = ["KEPT_DAYS", "DatasetRegistry", "Deleted"]
 
@@ -158,7 +159,7 @@ class DatasetRegistry:
 
 def _line(text: object) -> str:
     words = " ".join(text.split()) if isinstance(text, str) else ""
-    return words if len(words) <= TITLE and words.isprintable() else ""
+    return words if len(words) <= TITLE and shows(words) else ""
 
 
 def _text(text: object) -> str:

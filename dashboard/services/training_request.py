@@ -20,6 +20,7 @@ from ml.jobs.queue import Refused
 from ml.models import MODELS, TIMM, too_small
 from ml.system import disk, trash
 from ml.system.content_addressed import Gone
+from ml.system.wording import shows
 from ml.training import wording
 from ml.training.config import TrainConfig
 from ml.training.fields import FIELDS, allowed
@@ -72,7 +73,7 @@ def check(
 
 def titled(name: object) -> bool:
     """Whether a run can be called so."""
-    return isinstance(name, str) and len(name.strip()) <= TITLE and name.isprintable() and not set(name) & set("/\\")
+    return isinstance(name, str) and len(name.strip()) <= TITLE and shows(name) and not set(name) & set("/\\")
 
 
 def with_corrections(

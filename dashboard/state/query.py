@@ -27,6 +27,7 @@ from dashboard.state.vocabulary import (
 from ml.artifacts.schema import RUN_ID
 from ml.images import edits
 from ml.robustness.catalogue import ATTACKS
+from ml.system.wording import shows
 
 REPEATED = ("true", "pred", "outcome", "bucket", "tag", "slice")  # a repeated key means OR
 CHARACTERS, MAX_FIELDS = 8_000, 400  # of an address
@@ -95,21 +96,21 @@ def _split(values: list[str]) -> str:
 
 
 def _names(values: list[str]) -> tuple[str, ...]:
-    if len(values) > 200 or not all(0 < len(v) <= 60 and v.isprintable() for v in values):
+    if len(values) > 200 or not all(0 < len(v) <= 60 and shows(v) for v in values):
         raise ValueError
     return tuple(dict.fromkeys(values))
 
 
 def _words(values: list[str]) -> str:
     text = " ".join(_last(values).split())
-    if not 1 <= len(text) <= 60 or not text.isprintable():
+    if not 1 <= len(text) <= 60 or not shows(text):
         raise ValueError
     return text
 
 
 def _pair(values: list[str]) -> str:
     text = _last(values)
-    if not 3 <= len(text) <= 121 or not text.isprintable() or "~" not in text[1:-1]:
+    if not 3 <= len(text) <= 121 or not shows(text) or "~" not in text[1:-1]:
         raise ValueError
     return text
 
@@ -158,7 +159,7 @@ def _level(values: list[str]) -> int:
 
 def _versus(values: list[str]) -> str:
     text = _last(values)
-    if text not in VERSUS and not (text.startswith("?") and len(text) <= 2_000 and text.isprintable()):
+    if text not in VERSUS and not (text.startswith("?") and len(text) <= 2_000 and shows(text)):
         raise ValueError
     return text
 

@@ -21,6 +21,7 @@ from dashboard.web.passwords import ASKS, Guesses
 from ml.people.accounts import Account, Accounts, Busy
 from ml.people.acting import WHO, Person
 from ml.settings import Listening, People
+from ml.system.wording import shows
 
 log = logging.getLogger(__name__)
 
@@ -194,6 +195,6 @@ def name_in(value: str) -> str:
         except UnicodeError:
             raise RequestError(400, UNREADABLE) from None
     name = " ".join(text.split())
-    if len(name) > WHO or not name.isprintable() or "," in name:
+    if len(name) > WHO or not shows(name) or "," in name:
         raise RequestError(400, UNREADABLE)
     return name

@@ -14,6 +14,7 @@ from natsort import natsorted, ns
 from ml.data import images as pictures
 from ml.images.file_names import CLASS_LETTERS
 from ml.images.fitting import NATIVE, USUAL, manner
+from ml.system.wording import JOINED, hidden
 
 SPLITS = ("train", "validation", "test")
 UNLABELLED = "unlabelled"  # pictures without a label, -1: a split of their own that some data sets have, never scored
@@ -185,7 +186,7 @@ def natural(names: Iterable[str]) -> list[str]:
 
 def unprintable(name: str) -> str:
     """The first letter of a name that cannot be seen or shown, '' where there is none."""
-    return next((letter for letter in name if not letter.isprintable()), "")
+    return hidden(name)
 
 
 # shown as nothing: fillers of Hangul, the blank of Braille; and what only tells how a letter is drawn
@@ -200,8 +201,12 @@ def visible(name: str) -> str:
 def same_when_folded(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Pairs of names that differ in the case or the form of their letters alone: Apple and apple, ﬁg and fig."""
     first: dict[str, str] = {}
-    pairs = [(name, first.setdefault(unicodedata.normalize("NFKC", name).casefold(), name)) for name in names]
+    pairs = [(name, first.setdefault(_folded(name), name)) for name in names]
     return tuple((other, name) for name, other in pairs if other != name)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", JOINED.sub("", name)).casefold()
 
 
 def class_names(names: Iterable[str]) -> tuple[str, ...]:

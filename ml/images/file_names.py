@@ -5,6 +5,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from ml.system.wording import JOINED
+
 NAME_LETTERS = 200
 CLASS_LETTERS = 60  # of a class's name at most
 STAND_IN = "\ufffd"  # �
@@ -69,7 +71,10 @@ def normal(name: str) -> str:
 def readable(name: str) -> str:
     """A class's name as it is shown: what cannot be seen goes, spaces of any kind are one, what nobody can draw is �;
     CLASS_LETTERS at most."""
-    text = normal(name) if name.isprintable() else "".join(map(_seen, normal(name))).strip()
+    text = normal(name)
+    if not text.isprintable():
+        joined = {place.start() for place in JOINED.finditer(text)}
+        text = "".join(one if place in joined else _seen(one) for place, one in enumerate(text)).strip()
     return text if len(text) <= CLASS_LETTERS else f"{text[: CLASS_LETTERS - 1]}…"
 
 
@@ -83,14 +88,14 @@ def _seen(letter: str) -> str:
 def truth(name: str, classes: Sequence[str]) -> int | None:
     """The class that the folder of a file is named after, None where it is none.
 
-    A name as it is written goes first, whatever form its accents have; then as an import shows it; then one
-    without the dots and spaces at its end, which Windows takes away; then one that differs in the case of its letters;
-    then one that differs in what stands between its words, so that `t-shirt_top` is T-shirt/top, while C, C++, -1,
-    1, 1.5 and 15 stay apart. Where two classes would do, none is meant. Two folders may make up one name
-    (`T-shirt/top/1.png`).
+    A name as it is written goes first, whatever form its accents have; then as an import shows it, or did when it let
+    no joiner stay; then one without the dots and spaces at its end, which Windows takes away; then one that differs in
+    the case of its letters; then one that differs in what stands between its words, so that `t-shirt_top` is
+    T-shirt/top, while C, C++, -1, 1, 1.5 and 15 stay apart. Where two classes would do, none is meant. Two folders may
+    make up one name (`T-shirt/top/1.png`).
     """
     folders = normal(name).split("/")[:-1]
-    for form in (normal, readable, _bare, _folded, _joined):
+    for form in (normal, readable, _apart, _bare, _folded, _joined):
         known = [form(one) for one in classes]
         for parts in (folders[-1:], folders[-2:]):
             wanted = form("/".join(parts))
@@ -99,6 +104,10 @@ def truth(name: str, classes: Sequence[str]) -> int | None:
             if wanted and known.count(wanted) > 1:
                 return None
     return None
+
+
+def _apart(name: str) -> str:
+    return JOINED.sub("", readable(name))
 
 
 def _bare(name: str) -> str:

@@ -21,6 +21,7 @@ from ml.people import happenings
 from ml.people.acting import ROLES, WHO
 from ml.people.tables import MIGRATIONS, OWNER, accounts, tokens
 from ml.system import database
+from ml.system.wording import bare, shows
 
 NAME = re.compile(rf"[\w.@+-](?:[\w .@+-]{{0,{WHO - 2}}}[\w.@+-])?")  # a colon would end the name in HTTP Basic
 SHORTEST, LONGEST = 8, 1_000  # characters of a password
@@ -179,7 +180,7 @@ class Accounts:
     def add(self, name: str, role: str, password: str | None) -> Account:
         """password: None for somebody whom a proxy names, and who has a role here alone."""
         words = " ".join(name.split())
-        if not NAME.fullmatch(words):
+        if not NAME.fullmatch(bare(words)) or len(words) > WHO:
             raise ValueError(f"Name: 1 to {WHO} letters, digits, spaces and . _ - + @.")
         _role(role)
         hashed = "" if password is None else _hashed(password)
@@ -238,7 +239,7 @@ class Accounts:
     def make_token(self, name: str, label: str = "") -> str:
         """A token for programs that act in somebody's name; nobody can read it again."""
         words = " ".join(label.split())
-        if len(words) > WHO or not words.isprintable():
+        if len(words) > WHO or not shows(words):
             raise ValueError(f"Label: at most {WHO} characters that can be shown.")
         token = TOKEN + secrets.token_urlsafe(32)
 

@@ -18,6 +18,7 @@ from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import STATES
 from ml.artifacts.reader import Broken
+from ml.system.wording import shows
 
 
 class Ids(StrEnum):
@@ -133,8 +134,8 @@ def register(app: Dash, services: Services) -> None:
 def narrowed(selection: Selection, name: object, text: object) -> Selection:
     """The address with what the two fields say; what cannot be an address is left out."""
     words = " ".join(text.split())[:60] if isinstance(text, str) else ""
-    classes = (name,) if isinstance(name, str) and 0 < len(name) <= 60 and name.isprintable() and name != ALL else ()
-    return selection.with_(true=classes, text=words if words and words.isprintable() else None)
+    classes = (name,) if isinstance(name, str) and 0 < len(name) <= 60 and shows(name) and name != ALL else ()
+    return selection.with_(true=classes, text=words if words and shows(words) else None)
 
 
 def listed(services: Services, selection: Selection) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from ml.data.base import class_names, natural, same_when_folded, visible
 from ml.images.file_names import CLASS_LETTERS, clean, normal, readable
+from ml.system.wording import hidden
 
 
 def shown(names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
@@ -44,9 +45,8 @@ def _cleaned(name: str) -> str:
 
 
 def _why(name: str) -> str:
-    hidden = [letter for letter in name if not letter.isprintable()]
-    if hidden:
-        return f"its name holds a letter that cannot be shown, U+{ord(hidden[0]):04X}"
+    if letter := hidden(name):
+        return f"its name holds a letter that cannot be shown, U+{ord(letter):04X}"
     if not visible(name):
         return "its name holds nothing that can be seen"
     if len(name) > CLASS_LETTERS:

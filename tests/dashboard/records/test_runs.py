@@ -45,6 +45,16 @@ def test_what_is_said_is_kept_and_seen_at_once(records, jobs):
     assert records.marks().name("toy") == "The first one (toy)"
 
 
+def test_words_of_any_script(records):
+    for words in ("می\u200cخواهم", "हिन्दी", "ที่นี่", "👩\u200d🔬"):
+        records.rename("toy", words)
+        records.annotate("toy", f"{words}\n{words}")
+        mark = records.marks().of("toy")
+        assert (mark.title, mark.note) == (words, f"{words}\n{words}")
+    records.tag("toy", "می\u200cخواهم, हिन्दी, ที่นี่")
+    assert records.marks().of("toy").tags == ("می\u200cخواهم", "हिन्दी", "ที่นี่")
+
+
 def test_a_run_s_own_id_and_nothing_take_the_title_away(records):
     for nothing in ("toy", "", None, "   "):
         records.rename("toy", "Something")

@@ -185,12 +185,20 @@ def test_accents_are_the_same_in_either_form(folder_form, class_form):
 
 
 @pytest.mark.parametrize(
-    "folder", ["👩\u200d🚒", "soft\u00adhyphen", "\u202eright", "tab\tname", "bell\x07", "می\u200cخواهم", "x" * 90]
+    "folder", ["fire\u200dfighter", "soft\u00adhyphen", "\u202eright", "tab\tname", "bell\x07", "\u200cمی", "x" * 90]
 )
 def test_a_folder_whose_class_an_import_had_to_rename_is_still_its_truth(folder):
     renamed, _ = class_names.shown([folder, "other"])
     assert renamed[folder] != folder
     assert truth(f"photos/{folder}/1.png", ["other", renamed[folder]]) == 1
+
+
+@pytest.mark.parametrize("folder", ["👩\u200d🚒", "می\u200cخواهم", "क\u094d\u200dष"])
+def test_what_joins_letters_stays_in_the_name_of_a_class(folder):
+    renamed, notes = class_names.shown([folder, "other"])
+    assert (renamed[folder], notes) == (folder, [])
+    before = folder.replace("\u200c", "").replace("\u200d", "")  # as imports called it that let no joiner stay
+    assert [truth(f"photos/{folder}/1.png", ["other", name]) for name in (folder, before)] == [1, 1]
 
 
 def test_dots_and_spaces_at_the_end_are_taken_away_by_windows():

@@ -79,7 +79,12 @@ def test_a_token_is_shown_once_and_holds_until_it_is_revoked(tmp_path):
     assert accounts.of_token(other) is None, "who comes back has the tokens of then no more"
 
 
-@pytest.mark.parametrize("name", ["", " ", "a:b", "a" * 61, "a\nb,", "<b>", "x\u202ey"])
+@pytest.mark.parametrize("name", ["Zoë", "हिन्दी", "ที่นี่", "می\u200cخواهم", "Нина К."])
+def test_names_of_any_script(tmp_path, name):
+    assert Accounts(tmp_path).add(name, "look", WORD).name == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "a:b", "a" * 61, "a\u200db", "\u0301", "ि" * 61, "a\nb,", "<b>", "x\u202ey"])
 def test_a_name_that_cannot_be_sent_or_shown_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match="Name"):
         Accounts(tmp_path).add(name, "look", WORD)
