@@ -48,6 +48,9 @@ CHORE_SECONDS = 3600.0
 MINUTES = 3_000  # held in memory where nothing can be written
 FOLD_MINUTES = 2 * 24 * 60
 SPANS = {"hour": 60, "day": 24 * 60, "all": None}
+AHEAD_MINUTES = 24 * 60  # by which a minute may be ahead and be counted as just now: the clock was set back meanwhile
+NEVER = 2**31 - 1  # the last minute that a column holds
+FIRST_MINUTE = 26_297_280  # of 2020: machines without a clock of their own begin in 1970, until they have asked
 log = logging.getLogger(__name__)
 
 
@@ -255,10 +258,11 @@ class Monitor(Rows):
     def minutes(self, span: str, run: str) -> list[tuple[int, Tally]]:
         """(minute since 1970, what was answered in it), oldest first; several of one minute where processes share."""
         past = SPANS[span]
-        first = 0 if past is None else int(time.time() // 60) - past + 1
+        now = int(time.time() // 60)
+        first, last = (0, NEVER) if past is None else (now - past + 1, now + AHEAD_MINUTES)
         with self._counting:
-            own = {k: _copy(v) for k, v in self._minutes.items() if k[0] == run and k[1] >= first}
-        query = select(_counts).where(_counts.c.run == run, _counts.c.minute >= first)
+            own = {k: _copy(v) for k, v in self._minutes.items() if k[0] == run and first <= k[1] <= last}
+        query = select(_counts).where(_counts.c.run == run, _counts.c.minute.between(first, last))
         tallies = [
             (row["minute"], Tally.read(row["tally"]))
             for row in self.rows(query)
@@ -350,6 +354,11 @@ class Monitor(Rows):
             except Exception:  # a thread that ends would count no more, and say nothing of it
                 log.exception("what was answered cannot be counted just now")
                 time.sleep(LOOK_SECONDS)
+
+
+def dated(minute: int, now: int) -> bool:
+    """Whether a minute can be when it says; now: this one. Both since 1970."""
+    return FIRST_MINUTE <= minute <= now + AHEAD_MINUTES
 
 
 def _copy(tally: Tally) -> Tally:

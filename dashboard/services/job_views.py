@@ -213,7 +213,7 @@ class JobViews(JobDatabase):
             job = table.get(job_id) if table else None
         except SQLAlchemyError:
             return True
-        return job is not None and (job.active or time.time() - (job.finished or 0) < LAST_WORD_SECONDS)
+        return job is not None and (job.active or abs(time.time() - (job.finished or 0)) < LAST_WORD_SECONDS)
 
 
 def _tens(seconds: float) -> str:

@@ -1,18 +1,22 @@
 """Deleted runs and data sets: moved whole to a trash under their name and the time, brought back for 30 days."""
 
+import contextlib
+import json
 import re
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ml.system import atomic
+from ml.system import atomic, small_files
 from ml.system.content_addressed import Gone
 
 KEPT_DAYS = 30
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)  # of a run or a data set
 FOLDER = re.compile(rf"(?P<run_id>{NAME.pattern})-(?P<stamp>\d{{8}}t\d{{12}})", re.ASCII)
 STAMP = "%Y%m%dt%H%M%S%f"
+MOST_BYTES = 1 << 22
+OVERDUE = ".overdue.json"  # in the trash: since when which folder is known to be overdue
 RUNS, DATASETS = "runs", "datasets"  # folders of a home
 CALLED = {RUNS: "run", DATASETS: "data set"}
 
@@ -75,11 +79,17 @@ def way_back(home: Path, dataset: str) -> str:
 
 
 def purge(home: Path, now: datetime | None = None, of: str = RUNS, keep: frozenset[str] = frozenset()) -> list[str]:
-    """Throw away for good what has been in the trash for KEPT_DAYS; the names of those. keep: names that stay."""
+    """Throw away for good what has been in the trash for KEPT_DAYS; the names of those. keep: names that stay.
+
+    It must have been overdue when this was last asked too, a day ago or longer: a clock that is years ahead, as after
+    an empty battery, is set right before then, and would cost everything.
+    """
     now = now or datetime.now(UTC)
-    gone = []
-    for one in listing(home, of):
-        if one.until > now or one.run_id in keep:
+    overdue = [one for one in listing(home, of) if one.until <= now and one.run_id not in keep]
+    found, gone = _overdue(home, of), []
+    found = {one.folder: min(found.get(one.folder, now), now) for one in overdue}
+    for one in overdue:
+        if now - found[one.folder] < timedelta(days=1):
             continue
         path = _kept(home, of) / one.folder
         if path.is_symlink():
@@ -87,7 +97,23 @@ def purge(home: Path, now: datetime | None = None, of: str = RUNS, keep: frozens
         else:
             shutil.rmtree(path, ignore_errors=True)
         gone.append(one.run_id)
+    note = _kept(home, of) / OVERDUE
+    left = {one.folder: found[one.folder].isoformat() for one in overdue if one.run_id not in gone}
+    with contextlib.suppress(OSError):
+        if left:
+            atomic.write(note, json.dumps(left))
+        else:
+            note.unlink(missing_ok=True)
     return gone
+
+
+def _overdue(home: Path, of: str) -> dict[str, datetime]:
+    """Since when which folder is known to be overdue."""
+    try:
+        told = small_files.document(_kept(home, of) / OVERDUE, MOST_BYTES)
+        return {folder: datetime.fromisoformat(at).astimezone(UTC) for folder, at in told.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _kept(home: Path, of: str) -> Path:

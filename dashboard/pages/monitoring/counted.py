@@ -1,6 +1,6 @@
 """Pictures answered by this run, beside its test set. A confidence under 50 % counts as an abstention."""
 
-from datetime import UTC, datetime
+import time
 from enum import StrEnum
 from typing import Any
 
@@ -14,11 +14,12 @@ from dashboard.data.run import RunData
 from dashboard.figures import drift as figure
 from dashboard.format.numbers import milliseconds
 from dashboard.format.proportion import Proportion
-from dashboard.records.prediction_log import SPANS, Tally
+from dashboard.records.prediction_log import SPANS, Tally, dated
 from dashboard.services.container import Services
 from dashboard.state.selection import Selection
 from dashboard.state.vocabulary import SINCE
 from ml.artifacts.reader import Missing
+from ml.system.wording import are, quantity
 
 
 class Ids(StrEnum):
@@ -68,7 +69,7 @@ def register(app: Dash, services: Services) -> None:
         return (
             stats(tally, drift.Baseline.of(run)),
             chart,
-            note(tally),
+            note(tally, undated(minutes)),
             csv_link(f"/export/monitoring.csv{selection.query()}"),
         )
 
@@ -88,15 +89,15 @@ def seen(services: Services, run: RunData, selection: Selection) -> tuple[list[t
 
 def stretches(minutes: list[tuple[int, Tally]], selection: Selection) -> tuple[list[int], list[int], int]:
     """Starts in minutes since 1970, predictions in each, and how many minutes each has."""
-    now = int(datetime.now(UTC).timestamp() // 60)
-    dated = [(minute, tally) for minute, tally in minutes if minute]
-    past = SPANS[selection.since or SINCE[0]] or (now - min((minute for minute, _ in dated), default=now) + 1)
+    now = int(time.time() // 60)
+    known = [(minute, tally) for minute, tally in minutes if dated(minute, now)]
+    past = SPANS[selection.since or SINCE[0]] or max(now - min((minute for minute, _ in known), default=now) + 1, 1)
     step = max(-(-past // BARS), 1)
     step = step if step < 60 else -(-step // 60) * 60  # old minutes have become hours
     first = (now - past + 1) // step * step
     starts = list(range(first, now + 1, step))
     counts = [0] * len(starts)
-    for minute, tally in dated:
+    for minute, tally in known:
         counts[min(max((minute - first) // step, 0), len(starts) - 1)] += tally.n
     return starts, counts, step
 
@@ -124,9 +125,17 @@ def share(name: str, live: Proportion, usual: Proportion) -> Any:
     return stat(name, live.percent, " %", mark, f"{live.span}, {live.count:,} of {live.n:,}; {words}")
 
 
-def note(tally: Tally) -> str:
-    """What the numbers are of."""
+def undated(minutes: list[tuple[int, Tally]]) -> int:
+    """Predictions of minutes that cannot be: the clock was set between them and now."""
+    now = int(time.time() // 60)
+    return sum(tally.n for minute, tally in minutes if not dated(minute, now))
+
+
+def note(tally: Tally, elsewhen: int = 0) -> str:
+    """What the numbers are of. elsewhen: how many predictions have a time that cannot be."""
+    words = f" {quantity(elsewhen, 'prediction')} of a time that cannot be {are(elsewhen)} counted, and not drawn."
     return (
         f"Latency is preparation and forward pass, without network and waiting, to a quarter. Of {tally.n:,} pictures "
         f"{tally.checked:,} were compared with the training data, at most two a second, in the background."
+        f"{words if elsewhen else ''}"
     )

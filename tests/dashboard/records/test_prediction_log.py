@@ -15,9 +15,11 @@ from dashboard.analysis import drift
 from dashboard.analysis.drift import Baseline
 from dashboard.figures import drift as figure
 from dashboard.format.proportion import Proportion
+from dashboard.pages.monitoring import counted
 from dashboard.records import prediction_log
 from dashboard.records.prediction_log import BINS, DRAWN, FOLD_MINUTES, KEPT, Monitor, Tally
 from dashboard.services.jobs import Jobs
+from dashboard.state.selection import Selection
 from ml.system import database
 from tests.callbacks import fired_in_process
 from tests.feedback import answered, data_url, picture
@@ -106,8 +108,22 @@ def test_an_hour_a_day_and_all_look_back_so_far(jobs, still):
         seen.saw("toy", "Coat", 0.9, 0.002)
         seen.write()
     assert [seen.seen(span, "toy").n for span in ("hour", "day", "all")] == [1, 1, 3]
-    still(-29.5 * 3600)
-    assert [Monitor(database.opener(jobs.home)).seen(span, "toy").n for span in ("hour", "day", "all")] == [2, 3, 3]
+
+
+def test_a_clock_that_was_set_loses_nothing_and_leaves_no_mark(jobs, still):
+    """Set back by hours, what was just answered is still of the last hour; set back by years, it is not for years."""
+    seen = Monitor(database.opener(jobs.home))
+    for wait in (0, 3 * 3600, 10 * 365 * 86_400, -10 * 365 * 86_400 - 2 * 3600, -1_699_999_000):
+        still(wait)
+        seen.saw("toy", "Coat", 0.9, 0.002)
+        seen.write()
+    still(1_699_999_000)
+    seen = Monitor(database.opener(jobs.home))
+    assert [seen.seen(span, "toy").n for span in ("hour", "day", "all")] == [2, 3, 5]
+    minutes = seen.minutes("all", "toy")
+    assert counted.undated(minutes) == 2
+    starts, counts, step = counted.stretches(minutes, Selection(since="all"))
+    assert (sum(counts), step, starts[-1] - starts[0]) == (3, 2, 60)
 
 
 def test_old_minutes_become_hours_and_nothing_is_lost(jobs, still):

@@ -120,7 +120,8 @@ def test_the_name_of_a_deleted_run_stays_taken(services, home):
     values = {"model": "compact_cnn", "dataset": "fashion-mnist", "epochs": 1, "name": "second"}
     with pytest.raises(Invalid, match="second is taken"):
         check(values, services.jobs.options, services.registry.names())
-    trash.purge(home, datetime.now(UTC) + timedelta(days=31))
+    for days in (31, 32):
+        trash.purge(home, datetime.now(UTC) + timedelta(days=days))
     assert services.registry.deleted() == []
     assert "second" in services.registry.names()
     assert services.registry.free_name("second") == "second-2"
@@ -181,12 +182,25 @@ def test_a_row_that_cannot_be_written_brings_the_folder_back(home, no_artifacts)
     assert [one.folder for one in services.registry.deleted()] == [folder]
 
 
+def test_a_clock_that_is_ahead_for_once_costs_nothing(home):
+    now, folder = datetime.now(UTC), trash.name("toy")
+    (home / "trash" / folder).mkdir(parents=True)
+    assert trash.purge(home, now + timedelta(days=3_650)) == [], "before it is set right"
+    assert trash.purge(home, now) == []
+    assert trash.purge(home, now + timedelta(days=31)) == [], "what was found then counts for nothing"
+    assert trash.purge(home, now + timedelta(days=31, hours=23)) == []
+    (home / "trash" / trash.OVERDUE).write_text("[", encoding="utf-8")
+    assert trash.purge(home, now + timedelta(days=33)) == [], "nor does what nobody can read"
+    assert trash.purge(home, now + timedelta(days=34)) == ["toy"]
+
+
 def test_the_trash_is_emptied_after_thirty_days(home):
     runs = home / "runs"
     old, young = trash.name("toy", datetime.now(UTC) - timedelta(days=31)), trash.name("toy")
     for folder in (old, young, "notes", "toy-2026"):
         (home / "trash" / folder).mkdir(parents=True)
-    assert trash.purge(home) == ["toy"]
+    assert trash.purge(home) == [], "so the clock says, once"
+    assert trash.purge(home, datetime.now(UTC) + timedelta(hours=25)) == ["toy"]
     assert sorted(path.name for path in (home / "trash").iterdir()) == sorted([young, "notes", "toy-2026"])
     assert (runs / "toy").is_dir()
     for bad in ("../../x", "x/y", "toy", ""):
@@ -199,8 +213,9 @@ def test_the_trash_is_emptied_after_thirty_days(home):
 def test_a_server_that_starts_empties_the_trash(home, no_artifacts):
     from dashboard.shell import create_app
 
-    old = trash.name("gone", datetime.now(UTC) - timedelta(days=31))
+    old = trash.name("gone", datetime.now(UTC) - timedelta(days=40))
     (home / "trash" / old).mkdir(parents=True)
+    trash.purge(home, datetime.now(UTC) - timedelta(days=2))
     create_app(no_artifacts, home=home, read_only=True)
     assert (home / "trash" / old).is_dir()
     create_app(no_artifacts, home=home)

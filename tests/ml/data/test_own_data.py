@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -135,5 +136,6 @@ def test_what_was_removed_a_month_ago_is_gone(told, tmp_path):
     kept = tmp_path / "home" / "datasets" / ".trash"
     (one,) = kept.iterdir()
     one.rename(kept / "pets-20200101t000000000000")
+    trash.purge(tmp_path / "home", datetime(2020, 3, 1, tzinfo=UTC), trash.DATASETS)
     assert "pets" not in told("list")[1]
     assert list(kept.iterdir()) == []
