@@ -57,13 +57,14 @@ class Verdict:
         ahead, more = (self.a, only_a - only_b) if only_a >= only_b else (self.b, only_b - only_a)
         ends = (self.low, self.high) if only_a >= only_b else (-self.high, -self.low)
         images, digits = IMAGES[self.split], 1 if abs(self.gap) >= 0.001 else 2
-        low, high = (f"{100 * end:.{digits}f}".replace("-", "−") for end in ends)
+        low, high = (f"{100 * end:z.{digits}f}".replace("-", "−") for end in ends)
         points = f"{100 * abs(self.gap):.{digits}f} points, 95 % {low} {'–' if ends[0] >= 0 else 'to'} {high}"
         if self.same == self.n:
             return f"The two say the same on all {self.n:,} {images}."
         if self.significant:
             return f"{ahead} is better: {more:,} more of {self.n:,} {images} right ({points}), {chance(self.p)}."
-        who = f"{ahead} has {more:,} more {images} right" if more else f"both have as many {images} right"
+        few = images.removesuffix("s") if more == 1 else images
+        who = f"{ahead} has {more:,} more {few} right" if more else f"both have as many {images} right"
         return f"No difference can be told at n = {self.n:,}: {who} ({points}), {chance(self.p)}."
 
 

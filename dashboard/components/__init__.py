@@ -237,6 +237,8 @@ def stat(
 
     search: the address that a click anywhere on the tile goes to; words_of_link: what a screen reader says of it.
     """
+    if isinstance(label, list) and isinstance(label[-1], str):  # beside its mark a name may be long
+        label = [*label[:-1], html.Span(label[-1], className="name")]
     parts = [
         html.Span(worded(label) if search is None else label, className="label"),
         html.B([value, html.Small(unit) if unit else None]),

@@ -54,7 +54,7 @@ def kernels(weights: np.ndarray, part: Part, *, mode: str = "light") -> dict[str
         canvas[top : top + high, left : left + wide] = kernel
         for (row, column), value in np.ndenumerate(kernel):
             hover[top + row, left + column] = (
-                f"<b>{value:+.3f}</b> filter {o + 1}, input {i + 1}<br>row {row + 1}, column {column + 1}"
+                f"<b>{value:+z.3f}</b> filter {o + 1}, input {i + 1}<br>row {row + 1}, column {column + 1}"
             )
         names.append({"x": left - 0.5, "y": top - 0.5, "text": str((o, i)[varies] + 1)})
     most = float(np.abs(shown).max()) or 1.0

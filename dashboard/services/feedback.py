@@ -222,7 +222,7 @@ class Outcome:
 
     def sentence(self) -> str:
         """Both numbers and what follows from them."""
-        change = f"{self.change:+.2f}".replace("-", "−")
+        change = f"{self.change:+z.2f}".replace("-", "−")
         shares = f"Validation {self.old.percent} % before, {self.new} now: {change} points. "
         if self.proposed:
             return f"{shares}Nothing is promoted by itself: you decide, on the Training page."

@@ -145,7 +145,7 @@ def there(selection: Selection, *buckets: str) -> str:
 
 def signed(value: float) -> str:
     """'−0.081'"""
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{value:+z.3f}".replace("-", "−")
 
 
 def share(label, part: int, n: int, floor: float, rest: html.Button, colour: str = "var(--ff-accent)") -> html.Div:

@@ -63,7 +63,7 @@ def shot(image: np.ndarray, words: str, alt: str, spot: tuple[float, float, floa
     )
 
 
-def numbers(values: np.ndarray, most: float, mode: str, words: str, form: str = "{:.1f}") -> html.Figure:
+def numbers(values: np.ndarray, most: float, mode: str, words: str, form: str = "{:z.1f}") -> html.Figure:
     """A grid of numbers, each on its colour of the diverging scale. values: float [rows, columns]."""
     stops = theme.palette(mode).div
     cells = []

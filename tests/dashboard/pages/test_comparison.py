@@ -167,6 +167,9 @@ def test_sentences():
         "No difference can be told at n = 1,000: both have as many validation images right "
         "(0.00 points, 95 % −1.50 to 1.50), p = 1.000."
     )
+    assert sentence((28, 0, 1, 1), 1.0, -0.1, 0.0) == (
+        "No difference can be told at n = 30: new has 1 more test image right (3.3 points, 95 % 0.0 – 10.0), p = 1.000."
+    )
     assert sentence((900, 0, 0, 100), 1.0, 0, 0, same=1000) == "The two say the same on all 1,000 test images."
     assert [chance(p) for p in (0.0004, 0.0123, 0.04999, 0.05, 0.5)] == [
         "p < 0.001",
