@@ -87,8 +87,9 @@ class Prepared:
 class Work:
     """A picture on its way. image: uint8 [h, w, c]; ground: float32 [h, w, c], what its background would be everywhere,
     None where none is plain; thing: bool [h, w], where it differs from the ground; flat: whether that ground is as
-    even as a drawing's or a shop's; lies: whether the thing lies as training pictures do; turn, box, ways: see prepare;
-    fitting: see Form, of what comes to the step that scales; sharpen: whether that step may; place: see Prepared."""
+    even as a drawing's or a shop's; lies: whether the thing lies as training pictures do; straight: whether it is as
+    straight as the sheet that shows it; turn, box, ways: see prepare; fitting: see Form, of what comes to the step that
+    scales; sharpen: whether that step may; place: see Prepared."""
 
     image: np.ndarray
     form: Form
@@ -100,6 +101,7 @@ class Work:
     thing: np.ndarray | None = None
     flat: bool = False
     lies: bool = False
+    straight: bool = False
     fitting: str = "stretch"
     sharpen: bool = False
     place: np.ndarray = field(default_factory=lambda: np.eye(2, 3))

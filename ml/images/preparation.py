@@ -19,7 +19,7 @@ from ml.images.fitting import WORDS, fit, known
 from ml.images.form import Box, Form, Prepared, Step, Work, frame_pixels, pil, to_channels
 from ml.images.geometry import TURNS, leaning_angle, placed, rotated, shape_upright
 from ml.images.pairs import one_of_a_pair
-from ml.images.sheets import find_sheet
+from ml.images.sheets import find_sheets, laid_flat, reaches
 
 Mode = Literal["auto", "none", "full"]
 MODES: tuple[Mode, ...] = ("auto", "none", "full")
@@ -75,11 +75,8 @@ def clear(work: Work) -> tuple[Work, str]:
     """
     if work.form.background is None:
         return work, "training pictures fill their frame"
-    if not work.lies and (sheet := find_sheet(work.image)) is not None and _whole(sheet.within, work.thing):
-        on_it = np.where(sheet.within[:, :, None], work.image, np.rint(sheet.ground).astype(np.uint8))
-        found = find_background(replace(work, image=on_it, ground=None, thing=None))
-        if found.thing is not None:
-            return found, "a print or a screen: what it lies on is left out"
+    if not work.lies and (printed := _of_print(work)) is not None:
+        return printed, "a print or a screen: what it lies on is left out"
     if work.flat:
         return work, "plain enough"
     thing = cut_out(work.image, CUT_OUT_QUICK if "quick" in work.ways else CUT_OUT)
@@ -91,6 +88,38 @@ def clear(work: Work) -> tuple[Work, str]:
     return replace(
         work, image=image, ground=np.full(image.shape, level, np.float32), thing=thing
     ), f"{share} is the thing"
+
+
+def _of_print(work: Work) -> Work | None:
+    """What a print or a screen shows. Laid flat where that fills it as pictures of the form do, or nothing else lies on
+    the ground; else with its own ground in place of what it lies on. None where there is no print."""
+    found = find_sheets(work.image)
+    whole = found.sure is not None and _whole(found.sure.within, work.thing)
+    if found.corners is not None:
+        form = work.form
+        image, place = laid_flat(work.image, found.corners, form.width / form.height)
+        place = work.place @ np.vstack([place, [0.0, 0.0, 1.0]])
+        flat = find_background(replace(work, image=image, place=place, ground=None, thing=None))
+        if flat.thing is not None:
+            lies = reaches(_main(flat.thing), 2.5 / form.height)
+            if lies or whole:
+                return replace(flat, lies=lies, straight=True)
+    if found.sure is None or not whole:
+        return None
+    on_it = np.where(found.sure.within[:, :, None], work.image, np.rint(found.sure.ground).astype(np.uint8))
+    around = find_background(replace(work, image=on_it, ground=None, thing=None))
+    return None if around.thing is None else around
+
+
+def _main(thing: np.ndarray) -> np.ndarray:
+    """The largest part of a shape, bool [h, w], where it is more than a scrap; else nothing."""
+    import cv2
+
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(thing.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return np.zeros_like(thing)
+    label = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    return (labels == label) & (stats[label, cv2.CC_STAT_AREA] >= 0.08 * thing.size)
 
 
 def _whole(within: np.ndarray, thing: np.ndarray | None) -> bool:
@@ -106,6 +135,8 @@ def straighten(work: Work) -> tuple[Work, str]:
         return work, "no plain background found"
     if work.lies:
         return work, "lies as training pictures do"
+    if work.straight:
+        return work, "as straight as its sheet"
     if "pair" in work.ways and (one := one_of_a_pair(work)) is not None:
         return one, "one of a pair, half of it lying"
     lean = leaning_angle(work.thing)

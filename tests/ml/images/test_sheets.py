@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from ml.images.form import Form
 from ml.images.preparation import prepare
-from ml.images.sheets import find_sheet, on_sheet
+from ml.images.sheets import find_sheet, find_sheets, on_sheet
 
 FORM = Form(28, 28, 1, background=0, peak=255)
 
@@ -145,3 +145,84 @@ def test_a_sheet_is_looked_for_once_in_one_picture(monkeypatch):
     other = find_sheet(turned)
     assert len(looked) == 2
     assert other is None or (other.within != first.within).any()
+
+
+def with_margin(share: float, *, negative: bool = False) -> np.ndarray:
+    """The shirt on white paper, uint8 [224, 224, 1]; share: of each margin."""
+    wide = round(share * 224)
+    picture = 255 - shirt() if negative else shirt()
+    large = Image.fromarray(picture[..., 0]).resize((224 - 2 * wide,) * 2, Image.Resampling.BICUBIC)
+    return np.pad(np.asarray(large), wide, constant_values=255)[..., None]
+
+
+def likeness(prepared) -> float:
+    return float(np.corrcoef(prepared.image.ravel().astype(float), shirt().ravel().astype(float))[0, 1])
+
+
+LEANING = [(60, 50), (250, 70), (240, 260), (50, 240)]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("share", [0.04, 0.1, 0.18])
+def test_of_a_print_with_a_margin_what_is_printed_is_laid_flat(share, plain):
+    photo, within = lying(with_margin(share), LEANING, seed=78)
+    if plain:
+        photo = np.where(within[..., None], photo, np.uint8(120))
+    prepared = prepare(photo, FORM)
+    steps = {step.name: step for step in prepared.steps}
+    assert steps["clear"].why == "a print or a screen: what it lies on is left out"
+    assert steps["straighten"].why == "lies as training pictures do"
+    assert likeness(prepared) > 0.9, "the margin is no part of the picture"
+    middle = prepared.place @ [14, 14, 1]
+    np.testing.assert_allclose(middle, np.mean(LEANING, axis=0), atol=6)
+
+
+def test_paper_of_the_picture_s_own_ground_is_cut_to_the_thing_and_stays_straight():
+    paper = np.full((224, 224, 1), 255, np.uint8)
+    paper[50:174, 50:174, 0] = 255 - np.asarray(Image.fromarray(shirt()[..., 0]).resize((124, 124)))
+    photo, _ = lying(paper, LEANING, seed=78)
+    prepared = prepare(np.where(lying(paper, LEANING)[1][..., None], photo, np.uint8(120)), FORM)
+    assert {step.name: step.why for step in prepared.steps}["straighten"] == "as straight as its sheet"
+    assert likeness(prepared) > 0.85
+
+
+@pytest.mark.parametrize("faint", [0, 1, 2])
+def test_one_side_of_four_may_be_faint_and_two_may_not(faint):
+    photo, within = lying(np.maximum(shirt(), 12), LEANING)
+    ground = np.where(within[..., None], photo, np.uint8(120))
+    if faint:
+        ground[150:, 200:][~within[150:, 200:]] = 26  # right of it, a table nearly as dark as the paper
+        ground[:, :][~within & (np.arange(300)[:, None] > 235)] = 120
+    if faint == 2:
+        ground[:130, :100][~within[:130, :100]] = 26
+    corners = find_sheets(ground).corners
+    whole = corners is not None and np.abs(corners - LEANING).max() < 8
+    assert whole == (faint < 2)
+    if faint == 0:
+        assert likeness(prepare(ground, FORM)) > 0.9
+
+
+def test_a_garment_s_straight_part_is_not_laid_flat():
+    rng = np.random.default_rng(4)
+    image = Image.new("RGB", (300, 300), (235, 214, 190))
+    draw = ImageDraw.Draw(image)
+    draw.polygon([(60, 70), (240, 70), (262, 150), (38, 150)], fill=(190, 60, 50))  # sleeves of another colour
+    draw.rectangle((95, 70, 205, 250), fill=(60, 60, 70))
+    draw.rectangle((120, 110, 180, 150), fill=(220, 200, 80))
+    photo = np.clip(np.asarray(image) + rng.normal(0, 3, (300, 300, 3)), 0, 255).astype(np.uint8)
+    assert find_sheets(photo).corners is not None, "its body has four straight sides"
+    prepared = prepare(photo, FORM)
+    assert "print" not in {step.name: step.why for step in prepared.steps}["clear"]
+    shown = prepared.image[..., 0] > 20
+    assert shown.any(axis=0).sum() > 0.95 * 28, "with its sleeves"
+
+
+def test_what_reaches_the_edges_is_told_from_what_floats():
+    from ml.images.sheets import reaches
+
+    thing = np.zeros((100, 80), bool)
+    assert not reaches(thing, 0.1)
+    thing[2:99, 30:40] = True
+    assert reaches(thing, 0.05)
+    assert not reaches(thing, 0.01)
+    assert reaches(thing.T, 0.05)
