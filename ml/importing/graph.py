@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.inspection import GRAPH_BYTES, MB
+from ml.importing import trees
 from ml.importing.beginning import range_of
 from ml.importing.plain import Plain, nodes, plain
 from ml.inference.onnx import need
@@ -79,10 +80,13 @@ def read(path: Path) -> Read:
             f"{path.name} uses operators of its own ({', '.join(named[:3])}), whose code is not in the file: export it "
             "with standard ONNX operators alone"
         )
+    if trees.is_forest_of_lightgbm(model):
+        raise Unusable(f"{path.name} is {trees.FOREST} in ONNX: {trees.PREDICTED}")
     data = outside(model, path)
     if data:
         onnx.load_external_data_for_model(model, str(path.parent))
     made = plain(model)
+    made.notes.extend(trees.notes(model))
     if data or made.changed:
         raw = model.SerializeToString()
     if len(raw) > GRAPH_BYTES:

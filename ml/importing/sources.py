@@ -6,13 +6,13 @@ Nothing is run or unpickled here: beginnings of files, lists of archives and sho
 
 import json
 import pickletools
-import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ml.importing import trees
 from ml.importing.graph import Unusable
 from ml.system.wording import quantity
 
@@ -174,15 +174,6 @@ def _safetensors(path: Path, begin: bytes) -> Source | None:
     return Source("weights", path, uploaded=True) if fits else None
 
 
-BOOSTED = (
-    "write it as ONNX where it was made, "
-    "onnxmltools.convert_{}(model, initial_types=[('pixels', FloatTensorType([None, n]))])"
-)
-PREDICTED = (
-    "onnxmltools 1.16 makes another classifier of it, without a word; give what it predicts itself, with --predictions"
-)
-COUNTS = re.compile(rb"(num_parallel_tree|num_class)\D{1,16}(\d+)")
-TREES_BYTES = 64 * 2**20
 PADDLE = "paddle.onnx.export(network, 'net', input_spec=[…]) writes the ONNX, where the network was made"
 MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith(b"GGUF"), "a GGUF file of a language model", "a classifier of pictures is wanted"),
@@ -197,10 +188,6 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")),
      "compressed", "unpack it, and give what is within"),
     (lambda b: b[257:262] == b"ustar", "a tar archive", "unpack it, and give what is within"),
-    (lambda b: b.startswith(b"{L") and b"learner" in b,
-     "a model of XGBoost", BOOSTED.format("xgboost")),
-    (lambda b: b.startswith(b"CBM1"), "a model of CatBoost",
-     "model.save_model('net.onnx', format='onnx') writes its ONNX, where it was made"),
     (lambda b: b.startswith(b"7767517"), "a network of ncnn", EXPORT),
     (lambda b: b.startswith((b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")), "a program", "give the network itself"),
     (lambda b: b.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")), "a picture", "give the network"),
@@ -209,21 +196,9 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
 
 
 def _trees(path: Path, begin: bytes) -> Source | None:
-    """Refuses trees that would be other ones as ONNX. The files of their makers say in words what they are, packed or
-    not."""
-    xgboost = (begin.startswith(b"{L") and b"learner" in begin) or re.match(rb'\s*\{\s*"learner"', begin)
-    lightgbm = begin.startswith(b"tree\nversion=")
-    if not xgboost and not lightgbm:
-        return None
-    with path.open("rb") as file:
-        whole = file.read(TREES_BYTES)
-    counts = {word: max(int(n) for key, n in COUNTS.findall(whole) if key == word) for word, _ in COUNTS.findall(whole)}
-    if xgboost and counts.get(b"num_parallel_tree", 1) > 1 and counts.get(b"num_class", 1) > 2:
-        raise _refuse(path, "a forest of XGBoost for several classes", PREDICTED)
-    if lightgbm and b"\nobjective=multiclassova" in whole:
-        raise _refuse(path, "a model of LightGBM that answers yes or no for each class", PREDICTED)
-    if lightgbm and b"\nis_linear=1" in whole:
-        raise _refuse(path, "a model of LightGBM with linear trees", PREDICTED)
+    """Of files of trees all are refused: some would be another classifier as ONNX."""
+    if found := trees.of_file(path, begin):
+        raise _refuse(path, *found)
     return None
 
 
@@ -258,15 +233,11 @@ def _text(path: Path, begin: bytes) -> Source | None:
     if start.startswith(("{", "[")):
         if '"weight_map"' in text:
             raise _refuse(path, "an index of weights in several files", "give the folder that it lies in")
-        if text.lstrip("{ \r\n\t").startswith('"learner"'):
-            raise _refuse(path, "a model of XGBoost", BOOSTED.format("xgboost"))
         if '"base_code"' in text and '"program"' in text:
             raise _refuse(path, "a program of PaddlePaddle", PADDLE)
         raise _refuse(
             path, "JSON", "predictions are taken with --predictions; of a Hugging Face classifier give the folder"
         )
-    if start.startswith("tree\nversion="):
-        raise _refuse(path, "a model of LightGBM", BOOSTED.format("lightgbm"))
     if path.suffix.lower() in (".csv", ".tsv", ".txt", ".jsonl"):
         raise _refuse(path, "a table", "predictions are taken with --predictions")
     if path.suffix.lower() == ".ipynb" or path.suffix.lower() in (".yaml", ".yml", ".cfg"):

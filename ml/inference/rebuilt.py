@@ -195,12 +195,46 @@ def built(graph: bytes, output: str) -> tuple[nn.Module, bool]:
         raise NoGradients("it has operators that are not ONNX's own" if strange else "it has graphs within its graph")
     logits = last_layer.ends(model, output).logits
     try:
-        module = convert(plain(model, logits))
+        module = convert(plain(padded(model), logits)).eval()  # else the first probe moves its batch statistics
     except (NotImplementedError, RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise NoGradients(f"onnx2torch cannot rebuild it ({' '.join(str(error).split())[:120]})") from error
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module, logits != output
+
+
+def padded(model: "onnx.ModelProto") -> "onnx.ModelProto":
+    """The same with padding in numbers where it is said by its outcome (auto_pad SAME), as converters of TensorFlow and
+    JAX write it and onnx2torch does not read it; what is of no known size stays."""
+    import onnx
+    from onnx import helper
+
+    def said(node: Any, key: str, without: Any) -> Any:
+        return next((helper.get_attribute_value(one) for one in node.attribute if one.name == key), without)
+
+    same = [node for node in model.graph.node if said(node, "auto_pad", b"").startswith(b"SAME")]
+    if not same:
+        return model
+    described = onnx.shape_inference.infer_shapes(model).graph
+    values = [*described.input, *described.value_info]
+    sizes = {one.name: [side.dim_value for side in one.type.tensor_type.shape.dim][2:] for one in values}
+    kernels = {one.name: list(one.dims)[2:] for one in model.graph.initializer}
+    for node in same:
+        size = sizes.get(node.input[0], [])
+        window = said(node, "kernel_shape", None) or (kernels.get(node.input[1], []) if len(node.input) > 1 else [])
+        if not size or 0 in size or len(window) != len(size):
+            continue
+        steps, gaps = said(node, "strides", [1] * len(size)), said(node, "dilations", [1] * len(size))
+        more = [
+            max(0, (-(-side // step) - 1) * step + (width - 1) * gap + 1 - side)
+            for side, width, step, gap in zip(size, window, steps, gaps, strict=True)
+        ]
+        first = [(one + (said(node, "auto_pad", b"") == b"SAME_LOWER")) // 2 for one in more]
+        kept = [one for one in node.attribute if one.name not in ("auto_pad", "pads")]
+        del node.attribute[:]
+        pads = [*first, *(one - before for one, before in zip(more, first, strict=True))]
+        node.attribute.extend([*kept, helper.make_attribute("pads", pads)])
+    return model
 
 
 def plain(model: "onnx.ModelProto", output: str) -> "onnx.ModelProto":

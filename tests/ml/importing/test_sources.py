@@ -174,6 +174,20 @@ REFUSED = {
         b"tree\nversion=v4\nnum_class=3\nobjective=multiclassova num_class:3 sigmoid:1\n",
         "yes or no for each class",
     ),
+    "random.txt": (b"tree\nversion=v4\nnum_class=1\naverage_output\nfeature_names=a\n", "a forest of LightGBM"),
+    "dart.json": (
+        b'{"learner":{"attributes":{},"gradient_booster":{"gbtree":{"name":"gbtree"},"name":"dart"}}}',
+        "a model of XGBoost with booster='dart': onnxmltools 1.16 writes no ONNX of it",
+    ),
+    "lines.ubj": (
+        b"{L\0\0\0\0\0\0\0\x07learner{LnameSL\0\0\0\0\0\0\0\x08gblinear",
+        "a model of XGBoost with booster='gblinear'",
+    ),
+    "each.cbm": (
+        b"CBM1\xfc\x85" + b"." * 5_000 + b'"loss_function":{"type":"MultiClassOneVsAll","params":{}}',
+        "a model of CatBoost that answers yes or no for each class",
+    ),
+    "cat.json": (b'{\n"features_info": {}, "model_info": {"params": {}}}', "a model of CatBoost: model.save_model("),
     "a.pte": (b"<\0\0\0ET12eh00", "a program of ExecuTorch: export it as ONNX"),
     "boosted.json": (b'{"learner":{"attributes":{}}}', "onnxmltools.convert_xgboost(model"),
     "boosted.txt": (b"tree\nversion=v4\nnum_class=3\n", "a model of LightGBM: write it as ONNX"),

@@ -156,6 +156,29 @@ def test_names_in_a_file_never_become_a_program(tmp_path):
     assert all(name.isidentifier() for name, _ in network.named_children())
 
 
+@pytest.mark.parametrize("where", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize("kind", ["Conv", "MaxPool"])
+def test_padding_said_by_its_outcome_is_rebuilt(where, kind):
+    """As converters of JAX and TensorFlow write it."""
+    kernel = {"kernel_shape": [4, 3]} if kind == "MaxPool" else {}
+    given = ["x", *(["w3"] if kind == "Conv" else [])]
+    first = helper.make_node(kind, given, ["seen"], auto_pad=where, strides=[2, 2], **kernel)
+    model = onnx.load_model_from_string(graph([first]))
+    model.graph.initializer.append(numpy_helper.from_array(WEIGHTS[:3], "w3"))
+    how = Interface(**{**HOW, "output": "logits"})
+    assert inside.gradients(model.SerializeToString(), how, PICTURES, CLASSES) == ("", True)
+
+
+def test_statistics_of_batches_stay_as_they_are():
+    """Of a normalisation that no convolution before it takes up, as in pre-activation networks."""
+    first = helper.make_node("BatchNormalization", ["x", "scale", "scale", "mean_of", "scale"], ["seen"])
+    model = onnx.load_model_from_string(graph([first]))
+    for name, value in (("scale", 1.5), ("mean_of", 0.4)):
+        model.graph.initializer.append(numpy_helper.from_array(np.full(3, value, np.float32), name))
+    how = Interface(**{**HOW, "output": "logits"})
+    assert inside.gradients(model.SerializeToString(), how, PICTURES, CLASSES) == ("", True)
+
+
 REFUSED = {
     "takes 4 pictures at a time": lambda: (graph(given=[4, 3, 16, 12]), {"batch": 4, "output": "logits"}),
     "do not change with single pixels": lambda: (
