@@ -260,14 +260,15 @@ def _parts(mask: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     some of several but not all."""
     import cv2
 
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    large = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= 0.006 * mask.size)
+    each = 0.006 * mask.size
+    if np.count_nonzero(mask) < each:
+        return
+    # what else it can count of each part takes four times as long; a copy has no more parts than 16 bits can name
+    _, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=4, ltype=cv2.CV_16U)
+    large = 1 + np.flatnonzero(np.bincount(labels.ravel())[1:] >= each)
     if len(large) > 8:
         return
-    points = []
-    for label in large:
-        left, top, width, height = stats[label, :4]
-        points.append(_ends(labels[top : top + height, left : left + width] == label) + np.array([left, top], np.int32))
+    points = [_ends(labels == label) for label in large]
     points.sort(key=len, reverse=True)
     for one in points:
         yield one, False
