@@ -20,7 +20,7 @@ ONNX := .venv/.installed-onnx
 SERVERS := .venv/.installed-servers
 PEERS := .cache/peers/gradio/.installed .cache/peers/spotlight/.installed
 
-.PHONY: help run cluster test test-unit check lint types format test-faults bench-web bench-peers bench-table bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
+.PHONY: help run cluster test test-unit check lint types format test-faults bench-web bench-cold bench-peers bench-table bench-scale bench-train bench-latency bench-inference bench-load models ablation artifacts plotly clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -64,6 +64,9 @@ test-faults: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## the fault scenar
 
 bench-web: $(DEV) $(BROWSER) ## how fast the pages are, in Chromium
 	$(BIN)/python bench/web.py $(ARGS)
+
+bench-cold: $(DEV) $(BROWSER) ## the first explanation and the first visit of /robustness of a process
+	$(BIN)/python bench/cold.py $(ARGS)
 
 bench-peers: $(DEV) $(BROWSER) $(ONNX) $(PEERS) ## the app beside Gradio and Renumics Spotlight, in Chromium (1.5 GB)
 	$(BIN)/python bench/peers.py $(ARGS)

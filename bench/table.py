@@ -74,11 +74,11 @@ def over(what: str, column: str, other: str) -> Callable[[Results], Found | None
     return read
 
 
-def web(*whats: str) -> Callable[[Results], Found | None]:
-    """Lines of bench/web.py, one behind the other."""
+def web(*whats: str, of: str = "web") -> Callable[[Results], Found | None]:
+    """Lines of bench/web.py, or of another one like it, one behind the other."""
 
     def read(results: Results) -> Found | None:
-        if not (result := results.get("web")):
+        if not (result := results.get(of)):
             return None
         values = {one["what"]: amount(one["value"], one["unit"]) for one in result["lines"]}
         return "; ".join(values[what] for what in whats), str(result["times"]), ""
@@ -126,9 +126,10 @@ ROWS = (
         web("lasso of some 3,000, counted", "recolour 10,000 points in 3D"), "#what-a-click-takes"),
     Row("start → first answer; memory after a tour", "≤ 2.0 s; ≤ 450 MB", "bench-web",
         web("start to first answer", "server memory after a tour"), "#start-first-explanation-memory"),
-    Row("explanation grid, warm; the first in a cold process", "≤ 0.6 s; ≤ 1.5 s", "",
-        below="#start-first-explanation-memory"),
-    Row("first visit of /robustness in a cold process", "≤ 4 s", "", below="#start-first-explanation-memory"),
+    Row("six maps of an image, warm; the first in a cold process", "≤ 0.6 s; ≤ 1.5 s", "bench-cold",
+        web("an explanation after that", "the first explanation", of="cold"), "#start-first-explanation-memory"),
+    Row("first visit of /robustness in a cold process, all at rest", "≤ 4 s", "bench-cold",
+        web("/robustness, all at rest", of="cold"), "#start-first-explanation-memory"),
     Row("predictions, 20 users in a closed loop", "≥ 3 × before; p95 ≤ 60 ms", "bench-load", below="#single-answers"),
     Row("`quick` ÷ the usual loop to 90.65 % of test", "≥ 35 ×", "bench-train", train, "training.md#presets"),
     Row("`best` to 95.06 % of test on one thread; a default of 95.4 %", "≤ 45 min", "", below="training.md#presets"),
@@ -161,7 +162,7 @@ def conditions(name: str, result: Any) -> str:
 def main() -> int:
     """Read what there is, print."""
     files = (ROOT / "bench" / "results").glob("*.json")
-    wanted = ("peers", "web", "train", "scale-1", "scale-1000")
+    wanted = ("peers", "web", "cold", "train", "scale-1", "scale-1000")
     print(table({path.stem: json.loads(path.read_text("utf-8")) for path in files if path.stem in wanted}))
     return 0
 
