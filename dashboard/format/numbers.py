@@ -4,8 +4,10 @@ from datetime import datetime
 
 
 def duration(seconds: float) -> str:
-    """'50 s', '1 min 38 s', '41 min', '2 h 05 min'."""
+    """'0.4 s', '50 s', '1 min 38 s', '41 min', '2 h 05 min'."""
     whole = max(round(seconds), 0)
+    if 0 < seconds < 0.95:
+        return f"{max(seconds, 0.1):.1f} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 600:

@@ -2,13 +2,16 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from dashboard.data.store import Store
 from dashboard.pages import PAGES
+from dashboard.pages.training import form_fields
 from dashboard.shell import create_app
 from tests.callbacks import fired_in_process
+from tests.faults.test_registry import change, copy_run
 
 # What ships is named Fashion-MNIST, and the app Fashion Forward; a training may choose any data set by its name.
 FOREIGN = re.compile(
@@ -58,3 +61,29 @@ def test_the_foot_tells_of_the_run_that_is_shown(home):
     assert "Fashion-MNIST, 70,000 images" in foot[""]
     total = sum(Store(home / "none", home).open("toy").dataset["counts"].values())
     assert f"Synthetic bars, {total:,} images" in foot["?run=toy"]
+
+
+@pytest.mark.parametrize(
+    ("search", "dataset"),
+    [("", "fashion-mnist"), ("?run=toy&dataset=fashion-mnist", "fashion-mnist"), ("?run=bars-run", "bars")],
+)
+def test_a_new_run_learns_from_what_the_one_in_use_did_unless_told(home, bars, search, dataset):
+    """`bars` is a data set that can be trained on, the synthetic one of toy is not."""
+    shutil.copytree(bars / "datasets" / "bars", home / "datasets" / "bars")
+    change(copy_run(home, "bars-run"), lambda manifest: manifest["dataset"].update(name="bars"))
+    client = fired_in_process(create_app(home=home))  # beside the runs that ship
+    _, drawn = client.fire("app-page.children", "url.pathname", url__pathname="/training", url__search=search)
+    (chosen,) = (
+        part["props"]["value"]
+        for part in dicts(drawn)
+        if part.get("props", {}).get("id") == form_fields.CONTROLS["dataset"]
+    )
+    assert chosen == dataset
+
+
+def dicts(value):
+    """Every dictionary in an answer."""
+    if isinstance(value, dict):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from dicts(one)

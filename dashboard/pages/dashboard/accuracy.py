@@ -59,7 +59,9 @@ def register(app: Dash, services: Services) -> None:
             mode=mode,
         )
         shares = [Proportion(int(right[i]), int(n[i])) for i in order]
-        options = [{"value": "zero", "label": "From 0"}, {"value": "cut", "label": f"From {100 * cut:.0f} %"}]
+        options = [{"value": "zero", "label": "From 0"}]
+        if cut:
+            options.append({"value": "cut", "label": f"From {100 * cut:.0f} %"})
         return Bars(drawn, *class_bars.accuracies(selection.explicit(), names, shares), options, listed)
 
     class_bars.register(app, ID, "true", "scores", draw, choice=True, options=True)

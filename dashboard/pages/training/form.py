@@ -14,6 +14,7 @@ from dashboard.services.container import Services
 from dashboard.services.job_views import View
 from dashboard.services.training_options import DataChoice
 from dashboard.state.selection import Selection
+from ml.artifacts.reader import Broken, Missing
 from ml.jobs.tables import SCRIPT
 from ml.training import wording
 from ml.training.fields import FIELDS
@@ -44,7 +45,12 @@ def layout(services: Services, selection: Selection) -> html.Article:
         off = button("Start training", id=Ids.START, kind="primary", disabled=True)
         return card("New run", "", html.Div([html.P(words), off], className="form"))
     choices = services.jobs.options.datasets()
-    asked = [choice for choice in choices if choice.name == selection.dataset]
+    asked = [
+        choice
+        for name in (selection.dataset, _learned(services, selection))
+        for choice in choices
+        if choice.name == name
+    ]
     first = [*asked, *choices, DataChoice("", "", 100, False)][0]
     presets = bases(services)
     basis = next(iter(presets.values()), None)
@@ -102,6 +108,14 @@ def layout(services: Services, selection: Selection) -> html.Article:
     ]
     words = "What to train, and how. Limits stand below each field; the one you are in says what it does."
     return card("New run", words, html.Div(body, className="form"), id=Ids.CARD)
+
+
+def _learned(services: Services, selection: Selection) -> str | None:
+    """The data set of the run in use, which a new one is most likely to learn from too."""
+    try:
+        return str(services.store.shown(selection.run).dataset["name"])
+    except (Missing, Broken):
+        return None
 
 
 def _groups() -> dict[str, tuple[str, ...]]:

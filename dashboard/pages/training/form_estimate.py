@@ -9,6 +9,9 @@ from dashboard.pages.training.form_fields import CONTROLS, IMAGES, Ids
 from dashboard.pages.training.memory import Memory
 from dashboard.services.container import Services
 from ml.artifacts import kinds
+from ml.system.wording import quantity
+
+FEW_STEPS = 100  # of a training, as a recipe for many images has with few
 
 
 def estimate(services: Services, model: object, dataset: object, epochs: int, images: int) -> tuple[float | None, str]:
@@ -41,13 +44,14 @@ def register(app: Dash, services: Services) -> None:
         Input(CONTROLS["model"], "value"),
         Input(CONTROLS["dataset"], "value"),
         Input(CONTROLS["epochs"], "value"),
+        Input(CONTROLS["batch_size"], "value"),
         Input(IMAGES, "value"),
         Input(IMAGES, "max"),
         Input(Memory.DATA, "data"),
     )
-    def show_estimate(model, dataset, epochs, images, most, data):
+    def show_estimate(model, dataset, epochs, batch, images, most, data):
         try:
-            images, most, epochs = int(images), int(most), int(epochs)
+            images, most, epochs, batch = int(images), int(most), int(epochs), int(batch)
         except (TypeError, ValueError, OverflowError):
             return no_update, None, services.jobs.options.about(model)
         seconds, source = estimate(services, model, dataset, epochs, images)
@@ -55,6 +59,9 @@ def register(app: Dash, services: Services) -> None:
         ahead = data[2] if isinstance(data, list) and len(data) == 3 and isinstance(data[2], int) else 0
         if ahead:
             words += f" {'One is' if ahead == 1 else f'{ahead} are'} running or waiting, so this one would wait."
+        steps = epochs * -(-images // max(batch, 1))
+        if 0 < steps < FEW_STEPS:
+            words += f" {quantity(steps, 'step')} in all, which is few: a smaller batch or more epochs learn more."
         return f"{images:,} of {most:,}", words, services.jobs.options.about(model)
 
     @app.callback(

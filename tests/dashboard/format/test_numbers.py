@@ -5,7 +5,18 @@ from dashboard.format import numbers
 
 @pytest.mark.parametrize(
     ("seconds", "words_"),
-    [(50, "50 s"), (98, "1 min 38 s"), (120, "2 min"), (41 * 60, "41 min"), (7500, "2 h 05 min"), (-3, "0 s")],
+    [
+        (50, "50 s"),
+        (98, "1 min 38 s"),
+        (120, "2 min"),
+        (41 * 60, "41 min"),
+        (7500, "2 h 05 min"),
+        (-3, "0 s"),
+        (0.34, "0.3 s"),
+        (0.02, "0.1 s"),
+        (0.96, "1 s"),
+        (0, "0 s"),
+    ],
 )
 def test_durations(seconds, words_):
     assert numbers.duration(seconds) == words_

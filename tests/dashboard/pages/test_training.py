@@ -57,6 +57,29 @@ def add(home, name, *, epochs=3, done=2, end=None, cause="", attempt=1, **values
     return table.finish(table.get(job.id), end, cause) if end else table.get(job.id)
 
 
+def test_a_recipe_of_few_steps_says_so(client_of_form):
+    assert "steps in all" not in client_of_form(55_000, 256, 3)
+    assert "3 steps in all, which is few" in client_of_form(146, 256, 3)
+    assert "1 step in all" in client_of_form(16, 256, 1)
+    assert client_of_form(146, "x", 3) is None
+
+
+@pytest.fixture
+def client_of_form(app):
+    client = fired_in_process(app)
+
+    def words(images, batch, epochs):
+        values = dict.fromkeys(("model", "dataset"), "mlp") | {"epochs": epochs, "batch_size": batch}
+        values = {f"{form_fields.CONTROLS[name]}.value": value for name, value in values.items()}
+        sizes = {f"{form_fields.IMAGES}.value": images, f"{form_fields.IMAGES}.max": images}
+        _, drawn = client.fire_with(
+            f"{form_fields.Ids.ESTIMATE}.children", f"{form_fields.IMAGES}.value", values | sizes
+        )
+        return drawn[form_fields.Ids.ESTIMATE]["children"]
+
+    return words
+
+
 def children(made, id):
     return json.dumps(made[f"{id}"]["tree"])
 
