@@ -5,12 +5,13 @@
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ml.data.base import UNLABELLED
 from ml.data.importing import (
+    annotations,
     archives,
     arrays,
     boxes,
@@ -89,6 +90,8 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     if not found and not pictures:
         found = arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
     found = found or exports.look(source, lone, shown, scratch, order)
+    if not found and not choices.columns:
+        found = annotations.look(source, lone, shown, scratch, order)
     if not found and not lone and not choices.columns:
         found = lists.look(source, shown, order) or matlab_labels.look(source, shown, order)
     if found:
@@ -99,11 +102,13 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
         raise ValueError(f"{shown} holds no pictures{own}")
     try:
         found = _folders_or_tables(source, shown, choices, stack, scratch)
+        if found.kind == named_files.KIND and not choices.columns:
+            return annotations.drawn(source, lone, shown, order) or found
         if choices.columns or not all(map(class_folders.split_of, found.classes)):
             return found
-        return boxes.look(source, lone, shown, scratch, order) or found  # folders of splits alone are no classes
+        return _drawn(source, lone, shown, scratch, order) or found  # folders of splits alone are no classes
     except ValueError:
-        if not choices.columns and (drawn := boxes.look(source, lone, shown, scratch, order)):
+        if not choices.columns and (drawn := _drawn(source, lone, shown, scratch, order)):
             return drawn
         found = arrays.look(source, lone, shown, scratch, order, last=not pictures, turned=choices.turned)
         found = found or (webdataset.look(tars, source, shown, True, order) if tars else None)
@@ -112,13 +117,22 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
         return found
 
 
+def _drawn(source: Source, lone: bool, shown: str, scratch: Scratch, order: Sequence[str]) -> Found | None:
+    found = boxes.look(source, lone, shown, scratch, order)
+    return found or annotations.drawn(source, lone, shown, order)
+
+
 def _folders_or_tables(
     source: Source, shown: str, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch
 ) -> Found:
     lone, order = source.kind == "file", choices.order
-    aside = hugging_face.saved(source)
+    aside, noted = hugging_face.saved(source), annotations.are_notes(source)
+
+    def counts(entry: Entry) -> bool:
+        return aside.counts(entry) and not (noted and entry.name.casefold().endswith(".json"))
+
     read = tables.Tables(
-        source, stack, scratch, choices.columns, lone=lone, names=aside.names, only=aside.counts, splits=choices.splits
+        source, stack, scratch, choices.columns, lone=lone, names=aside.names, only=counts, splits=choices.splits
     )
     try:
         folders = class_folders.look(source.entries, shown, order, choices.splits)

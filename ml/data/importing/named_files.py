@@ -19,6 +19,7 @@ OF_NOTHING = {
     *("train", "training", "test", "testing", "val", "valid", "validation", "query", "gallery", "n", "id", "no", "nr"),
     *("x", "copy", "data", "item", "crop", "tile", "patch", "page", "slice", "whatsapp image", "download"),
 }  # fmt: skip
+KIND = "pictures that are called after their classes"
 LEAST, EACH = 2, 2  # classes, and pictures of each
 SHARE = 0.95  # of the pictures outside folders of what one is to name oneself
 
@@ -53,7 +54,7 @@ def look(source: Source, shown: str, order: Sequence[str] = ()) -> Found | None:
             rows.append(Row(one.name, "", UNLABELLED, read=one.content, part=one.parts[-2], path=one.name))
         else:
             rows.append(Row(one.name, labels[one.name], split, read=one.content, path=one.name))
-    return found(shown, "pictures that are called after their classes", rows, left_out, notes, order=order)
+    return found(shown, KIND, rows, left_out, notes, order=order)
 
 
 def _class(name: str) -> str:
