@@ -13,6 +13,7 @@ from ml.data.base import UNLABELLED
 from ml.data.importing import (
     annotations,
     archives,
+    array_folders,
     arrays,
     boxes,
     class_folders,
@@ -88,7 +89,8 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     tars = [(shown, source)] if source.kind == "tar" else webdataset.shards(source, scratch, stack)
     found: Found | None = webdataset.look(tars, source, shown, source.kind != "tar", order)
     if not found and not pictures:
-        found = arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
+        found = None if lone else array_folders.look(source, shown, order, choices.splits)
+        found = found or arrays.look(source, lone, shown, scratch, order, turned=choices.turned)
     found = found or exports.look(source, lone, shown, scratch, order)
     if not found and not choices.columns:
         found = annotations.look(source, lone, shown, scratch, order)

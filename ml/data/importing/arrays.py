@@ -76,7 +76,7 @@ def look(
     elif turned is None and alike_emnist:
         turned = True
         notes.append("the pictures are turned: EMNIST's idx files have rows and columns the other way round")
-    levels, told = _levels([part.images.values for part in parts])
+    levels, told = levels_of([part.images.values for part in parts])
     known = read.names or _known(read.arrays)
     rows = [row for part in parts for row in _rows(part, levels, known, bool(turned), left_out, notes)]
     words = sorted({clean(part.images.name) for part in parts})
@@ -97,8 +97,8 @@ def _read(entries: Sequence[Entry], scratch: Scratch, left_out: LeftOut) -> tupl
 
 def _by_name(arrays: Sequence[Array]) -> list[_Part]:
     """A file of pictures for each class, called like it, as Quick, Draw! is published."""
-    alone = [one for one in arrays if not one.inner and _form(one.shape[1:]) is not None]
-    if len(alone) < max(2, len(arrays)) or len({_form(one.shape[1:]) for one in alone}) > 1:
+    alone = [one for one in arrays if not one.inner and form_of(one.shape[1:]) is not None]
+    if len(alone) < max(2, len(arrays)) or len({form_of(one.shape[1:]) for one in alone}) > 1:
         return []
     names = [one.outer for one in alone]
     start = 0
@@ -166,7 +166,7 @@ def _place(array: Array, left_out: LeftOut) -> tuple[str, str]:
     if array.inner.casefold().endswith("names"):
         role = ""
     n, *form = array.shape or (0,)
-    if role == "images" and _form(form) is None:
+    if role == "images" and form_of(form) is None:
         left_out.add(
             array.name, f"arrays of {array.shape} are no pictures: they have two sides, and 1, 3 or 4 channels"
         )
@@ -176,7 +176,7 @@ def _place(array: Array, left_out: LeftOut) -> tuple[str, str]:
     return split, role
 
 
-def _form(form: Sequence[int]) -> tuple[int, int, int, bool] | None:
+def form_of(form: Sequence[int]) -> tuple[int, int, int, bool] | None:
     """Height, width and channels of pictures of this form, and whether channels come first; None for no picture."""
     if len(form) == 1:
         side = math.isqrt(form[0])
@@ -201,7 +201,7 @@ def _known(arrays: Sequence[Array]) -> list[str]:
 Levels = Callable[[np.ndarray], np.ndarray]
 
 
-def _levels(arrays: Sequence[np.ndarray]) -> tuple[Levels, list[str]]:
+def levels_of(arrays: Sequence[np.ndarray]) -> tuple[Levels, list[str]]:
     """What makes uint8 of the levels of these, by the range that all of them have, and what is to be said of it."""
     if all(array.dtype == np.uint8 for array in arrays):
         return lambda values: values, []
@@ -213,7 +213,7 @@ def _levels(arrays: Sequence[np.ndarray]) -> tuple[Levels, list[str]]:
             low, high = min(low, float(np.nanmin(block))), max(high, float(np.nanmax(block)))
     whole = all(array.dtype.kind in "iu" for array in arrays)
     if low >= 0 and (1 if whole else FEW) < high <= 255:
-        return lambda values: np.rint(values).astype(np.uint8), []
+        return lambda values: np.rint(values).clip(0, 255).astype(np.uint8), []
     if -1 <= low < 0 and high <= 1:
         low, high = -1.0, 1.0
     elif low >= 0 and high <= 1:
@@ -247,7 +247,7 @@ def _rows(
     if len(images) != len(labels):
         each = f"{len(images):,} pictures and {len(labels):,} labels"
         notes.append(f"{clean(part.images.name)} has {each}: what has none of the other is left out")
-    form = _form(images.shape[1:])
+    form = form_of(images.shape[1:])
     assert form is not None
     if form[3] and not part.images.is_cifar:
         notes.append(f"{clean(part.images.name)} has its channels first")
@@ -260,7 +260,7 @@ def _rows(
         if label is None and part.split != UNLABELLED:
             left_out.add(name, "it has several labels, or one of no class")
             continue
-        yield Row(name, label or "", part.split, pixels=functools.partial(_picture, images, i, form, levels, turned))
+        yield Row(name, label or "", part.split, pixels=functools.partial(picture_of, images, i, form, levels, turned))
 
 
 def _label(value: Any, known: Sequence[str]) -> str | None:
@@ -277,7 +277,7 @@ def _label(value: Any, known: Sequence[str]) -> str | None:
     return known[int(label)] if int(label) >= 0 else ""
 
 
-def _picture(
+def picture_of(
     images: np.ndarray, row: int, form: tuple[int, int, int, bool], levels: Levels, turned: bool
 ) -> np.ndarray:
     """uint8 [h, w, 1 or 3]; what is transparent is laid on black."""

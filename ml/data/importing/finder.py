@@ -16,7 +16,7 @@ ABSENT = "there is no such file in the source"
 SEVERAL = "several files of the source are called like this"
 ADDRESS = "it is an address on the web, which is not fetched"
 
-TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".feather")
+TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".arrow", ".feather")
 
 
 class Finder:

@@ -30,13 +30,16 @@ ALIKE = 0.02  # by how much sides may differ that have one proportion
 @dataclass
 class Look:
     """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many; paged: how
-    many have several pages or frames; levels: of those with more than eight bits, mode → the least and the greatest."""
+    many have several pages or frames; levels: of those with more than eight bits, mode → the least and the greatest;
+    broken: how many cannot be read, and why the first of them is not."""
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     coloured: int = 0
     n: int = 0
     paged: int = 0
     levels: dict[str, tuple[float, float]] = field(default_factory=dict)
+    broken: int = 0
+    why: str = ""
 
     def deep(self, mode: str, low: float, high: float) -> None:
         """A picture of more than eight bits was looked at."""
@@ -47,7 +50,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Taken:
-    """What pictures become, and why, in words. levels: see Form; paged: how many have several pages, of how many."""
+    """What pictures become, and why, in words. levels: see Form; paged: how many have several pages, of how many;
+    broken: how many cannot be read, of how many, and why."""
 
     height: int
     width: int
@@ -56,10 +60,14 @@ class Taken:
     why_colour: str
     levels: tuple[float, float] | None = None
     paged: tuple[int, int] = (0, 0)
+    broken: tuple[int, int, str] = (0, 0, "")
 
     def notes(self) -> list[str]:
         """What is to be said of it."""
         told = []
+        if self.broken[0]:
+            broken, n, why = self.broken
+            told.append(f"{broken:,} of {quantity(n, 'picture')} looked at cannot be read: {why}")
         if self.paged[0]:
             told.append(
                 f"{self.paged[0]:,} of {quantity(self.paged[1], 'picture')} looked at have several pages or frames, "
@@ -90,6 +98,8 @@ def look(found: Found, enough: bool = False) -> Look:
         try:
             size, coloured = _seen(found.records[row], found.root, place % step == 0, enough, seen)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+            seen.why = seen.why if seen.broken else _why(found.records[row])
+            seen.broken += 1
             continue
         seen.n += 1
         seen.sizes[size] += 1
@@ -97,9 +107,21 @@ def look(found: Found, enough: bool = False) -> Look:
     return seen
 
 
+def _why(record: Record) -> str:
+    """Why a picture cannot be read, in words."""
+    try:
+        raw = record.raw()
+        if isinstance(raw, bytes):
+            decode(raw, gate=GATE)
+    except (OSError, ValueError) as error:
+        return " ".join(str(error).split())
+    return "it is damaged"
+
+
 def taken(seen: Look, choices: Choices) -> Taken:
     """As was chosen, else as was seen."""
     channels, why_colour, paged = 3, "as was chosen", (seen.paged, seen.n)
+    broken = seen.broken, seen.n + seen.broken, seen.why
     if choices.colour is None and not seen.coloured:
         channels, why_colour = 1, f"no picture of {seen.n:,} looked at has colour"
     elif choices.colour is None:
@@ -107,9 +129,9 @@ def taken(seen: Look, choices: Choices) -> Taken:
     elif not choices.colour:
         channels = 1
     if choices.size is not None:
-        return Taken(*choices.size, channels, "as was chosen", why_colour, _levels(seen.levels), paged)
+        return Taken(*choices.size, channels, "as was chosen", why_colour, _levels(seen.levels), paged, broken)
     size, why_size = _size(seen.sizes)
-    return Taken(*size, channels, why_size, why_colour, _levels(seen.levels), paged)
+    return Taken(*size, channels, why_size, why_colour, _levels(seen.levels), paged, broken)
 
 
 def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:

@@ -24,7 +24,7 @@ from ml.data.importing.text_tables import TextTable
 from ml.images.decoding import Refusal
 from ml.images.file_names import by_the_way, clean
 
-ARROWS = (".parquet", ".arrow", ".feather")
+PARQUETS, ARROWS = (".parquet", ".pq"), (".arrow", ".feather")
 FEW = 16  # the most of levels that are few
 MANY = 100  # files of JSON, each of which then belongs to a picture
 NOT_NAMED = "no row of a table names it"
@@ -79,7 +79,7 @@ class Tables:
 
     def _opened(self, entry: Entry) -> Table:
         place, name = entry.place(), entry.name
-        if name.casefold().endswith(".parquet"):
+        if name.casefold().endswith(PARQUETS):
             table: Table = ParquetTable(place, name)
         elif name.casefold().endswith(ARROWS):
             table = ArrowTable(place, name)
