@@ -22,6 +22,14 @@ TURNS = {
 LEAN = 40  # degrees up to which a leaning thing is straightened
 
 
+def uprighted(image: np.ndarray, orientation: int) -> np.ndarray:
+    """uint8 [h, w, c], turned as its camera says (EXIF, 1 to 8)."""
+    turn = TURNS.get(orientation)
+    if turn is None:
+        return image
+    return np.asarray(pil(image).transpose(turn)).reshape(*shape_upright(image.shape, orientation))
+
+
 def shape_upright(shape: tuple[int, ...], orientation: int) -> tuple[int, ...]:
     return (shape[1], shape[0], shape[2]) if orientation >= 5 else shape
 

@@ -17,7 +17,7 @@ from PIL import ImageFilter
 from ml.images.background import cut_out, enlarged, find_background
 from ml.images.fitting import WORDS, fit, known
 from ml.images.form import Box, Form, Prepared, Step, Work, frame_pixels, pil, to_channels
-from ml.images.geometry import TURNS, leaning_angle, placed, rotated, shape_upright
+from ml.images.geometry import TURNS, leaning_angle, placed, rotated, uprighted
 from ml.images.pairs import one_of_a_pair
 from ml.images.sheets import find_sheets, laid_flat, reaches
 
@@ -43,10 +43,9 @@ SHARPEN /= SHARPEN.sum()
 
 def upright(work: Work) -> tuple[Work, str]:
     """Turn the picture as its camera says."""
-    turn = TURNS.get(work.orientation)
-    if turn is None:
+    if work.orientation not in TURNS:
         return work, "already upright"
-    turned = np.asarray(pil(work.image).transpose(turn)).reshape(*shape_upright(work.image.shape, work.orientation))
+    turned = uprighted(work.image, work.orientation)
     return replace(work, image=turned, orientation=1), "as the camera says"
 
 

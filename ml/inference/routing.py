@@ -18,6 +18,7 @@ from ml.artifacts.reader import Run
 from ml.images import looks
 from ml.images.decoding import FILE_BYTES, Picture
 from ml.images.form import Form, Prepared
+from ml.images.geometry import uprighted
 from ml.images.preparation import Mode, prepare
 from ml.images.sheets import on_sheet
 from ml.images.upload_archives import Item
@@ -162,7 +163,7 @@ def route(
         raise ValueError("there is no run to ask")
     choice = len(candidates) > 1
     comparable = choice and all(one.likeness is not None for one in candidates)
-    measured = looks.looks(on_sheet(image))[None] if comparable else None
+    measured = looks.looks(on_sheet(uprighted(image, orientation)))[None] if comparable else None
     asked = []
     for one in candidates:
         if ready is not None:

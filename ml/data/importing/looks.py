@@ -30,8 +30,8 @@ ALIKE = 0.02  # by how much sides may differ that have one proportion
 @dataclass
 class Look:
     """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many; paged: how
-    many have several pages or frames; levels: of those with more than eight bits, mode → the least and the greatest;
-    broken: how many cannot be read, and why the first of them is not."""
+    many have several pages or frames; levels: of those with more than eight bits, F for floating-point numbers and I
+    for whole ones → the least and the greatest; broken: how many cannot be read, and why the first of them is not."""
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     coloured: int = 0
@@ -51,7 +51,8 @@ class Look:
 @dataclass(frozen=True)
 class Taken:
     """What pictures become, and why, in words. levels: see Form; paged: how many have several pages, of how many;
-    broken: how many cannot be read, of how many, and why."""
+    broken: how many cannot be read, of how many, and why; apart: what there is to say of floating-point levels among
+    whole ones, '' where there are none."""
 
     height: int
     width: int
@@ -61,6 +62,7 @@ class Taken:
     levels: tuple[float, float] | None = None
     paged: tuple[int, int] = (0, 0)
     broken: tuple[int, int, str] = (0, 0, "")
+    apart: str = ""
 
     def notes(self) -> list[str]:
         """What is to be said of it."""
@@ -73,6 +75,8 @@ class Taken:
                 f"{self.paged[0]:,} of {quantity(self.paged[1], 'picture')} looked at have several pages or frames, "
                 "of which the first is taken"
             )
+        if self.apart:
+            told.append(self.apart)
         if self.levels is None:
             return told
         black, white = self.levels
@@ -128,10 +132,11 @@ def taken(seen: Look, choices: Choices) -> Taken:
         why_colour = "there are pictures with colour"
     elif not choices.colour:
         channels = 1
+    ends = _levels(seen.levels), paged, broken, _apart(seen.levels)
     if choices.size is not None:
-        return Taken(*choices.size, channels, "as was chosen", why_colour, _levels(seen.levels), paged, broken)
+        return Taken(*choices.size, channels, "as was chosen", why_colour, *ends)
     size, why_size = _size(seen.sizes)
-    return Taken(*size, channels, why_size, why_colour, _levels(seen.levels), paged, broken)
+    return Taken(*size, channels, why_size, why_colour, *ends)
 
 
 def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
@@ -139,6 +144,8 @@ def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
     met."""
     if not met:
         return None
+    if len(met) > 1:
+        return None  # no two levels are black and white of both kinds: a file's own are, and what has others is refused
     low, high = min(one for one, _ in met.values()), max(one for _, one in met.values())
     if "F" in met:
         usual = [ends for ends in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)) if ends[0] <= low and high <= ends[1]]
@@ -148,6 +155,17 @@ def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
         if top is not None:
             return (0.0, top) if top < 2**16 - 1 else None
     return (low, high) if low < high else None
+
+
+def _apart(met: dict[str, tuple[float, float]]) -> str:
+    """See Taken."""
+    if len(met) < 2:
+        return ""
+    numbers, whole = (f"{low:,g} to {high:,g}" for low, high in (met["F"], met["I"]))
+    return (
+        f"floating-point levels ({numbers}) lie among whole ones of more than eight bits ({whole}): of the former 0 and 1 "
+        "are black and white, of the latter 0 and 65,535; pictures with other levels are left out or dark"
+    )
 
 
 def _size(sizes: Counter[tuple[int, int]]) -> tuple[tuple[int, int], str]:

@@ -163,3 +163,21 @@ def test_of_a_print_its_own_looks_count_not_those_of_the_table():
         assert (
             one.alike == known.log_density(looks(on_sheet(table))[None])[0] != known.log_density(looks(table)[None])[0]
         )
+
+
+def test_a_photograph_that_its_camera_turned_is_searched_once(monkeypatch):
+    from ml.images import sheets
+
+    looked = []
+    largest = sheets._largest
+    monkeypatch.setattr(sheets, "_largest", lambda image: looked.append(image.shape) or largest(image))
+    asked = [
+        candidate("grey", SMALL, 50, 1, grey(9, 1)),
+        candidate("coloured", LARGE, 50, 1, coloured(9, 1)),
+    ]
+    photo = coloured(1, 5)[0]
+    routed = route(photo, asked, orientation=6)
+    assert looked == [(90, 120, 3)], "upright, for the looks and for whoever prepares it"
+    upright = route(np.rot90(photo, -1), asked)
+    assert [one.claim for one in routed.asked] == [one.claim for one in upright.asked]
+    assert len(looked) == 1

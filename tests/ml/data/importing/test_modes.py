@@ -166,3 +166,31 @@ def test_a_deep_picture_that_is_no_number_costs_itself_alone(tmp_path, monkeypat
     (tmp_path / "set" / "one" / "nan.tif").write_bytes(encoded(broken, "TIFF"))
     made = folder.read(tmp_path / "set", "modes")
     assert [name for name, _ in made.left_out.files] == ["one/nan.tif"]
+
+
+def test_floating_point_levels_among_whole_ones_are_scaled_by_their_own_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "home"))
+    files = {
+        "float": encoded(DEEP.astype(np.float32), "TIFF"),
+        "deep": encoded((DEEP * 65535).astype(np.uint16), "PNG"),
+        "plain": encoded(np.rint(DEEP * 255).astype(np.uint8), "PNG"),
+        "beyond": encoded((DEEP * 255).astype(np.float32), "TIFF"),
+    }
+    rng = np.random.default_rng(0)
+    for name in ("one", "two"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(4):
+            plain = rng.integers(0, 256, SHAPE).astype(np.uint8)
+            (tmp_path / "set" / name / f"{i}.png").write_bytes(encoded(plain, "PNG"))
+    for name, content in files.items():
+        (tmp_path / "set" / "one" / name).with_suffix(".tif").write_bytes(content)
+    made = folder.read(tmp_path / "set", "modes")
+    assert made.dataset.levels is None
+    assert "floating-point levels (0 to 255) lie among whole ones of more than eight bits (0 to 65,535)" in "\n".join(
+        made.notes
+    )
+    assert [name for name, _ in made.left_out.files] == ["one/beyond.tif"], "of which nobody can say what is white"
+    wanted = np.rint(DEEP * 255).astype(int)
+    images = [image for split in made.dataset.splits.values() for image in split.images[np.arange(len(split))]]
+    alike = [np.abs(image[..., 0].astype(int) - wanted).max() <= 1 for image in images]
+    assert sum(alike) == 3, "none of them is black"
