@@ -132,11 +132,11 @@ def taken(seen: Look, choices: Choices) -> Taken:
         why_colour = "there are pictures with colour"
     elif not choices.colour:
         channels = 1
-    ends = _levels(seen.levels), paged, broken, _apart(seen.levels)
+    levels, apart = _levels(seen.levels), _apart(seen.levels)
     if choices.size is not None:
-        return Taken(*choices.size, channels, "as was chosen", why_colour, *ends)
+        return Taken(*choices.size, channels, "as was chosen", why_colour, levels, paged, broken, apart)
     size, why_size = _size(seen.sizes)
-    return Taken(*size, channels, why_size, why_colour, *ends)
+    return Taken(*size, channels, why_size, why_colour, levels, paged, broken, apart)
 
 
 def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
@@ -163,8 +163,8 @@ def _apart(met: dict[str, tuple[float, float]]) -> str:
         return ""
     numbers, whole = (f"{low:,g} to {high:,g}" for low, high in (met["F"], met["I"]))
     return (
-        f"floating-point levels ({numbers}) lie among whole ones of more than eight bits ({whole}): of the former 0 and 1 "
-        "are black and white, of the latter 0 and 65,535; pictures with other levels are left out or dark"
+        f"floating-point levels ({numbers}) lie among whole ones of more than eight bits ({whole}): of the former 0 "
+        "and 1 are black and white, of the latter 0 and 65,535; pictures with other levels are left out or dark"
     )
 
 
