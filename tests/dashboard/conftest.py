@@ -17,6 +17,18 @@ def patient(monkeypatch):
     monkeypatch.setattr(store, "PATIENCE", promised(30))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords():
+    """Who signs in is asked here, not how hard a password is to guess: tests/ml/people hashes as the product does."""
+    from argon2 import PasswordHasher
+
+    from ml.people import accounts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accounts, "_hasher", lambda: PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
 @pytest.fixture
 def no_worker(monkeypatch):
     """Nothing is trained here; counts how often a worker would have been started."""
