@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ml.images.framing import framed
+from ml.images.framing import ALONE, FRAMES, RESAMPLING, framed
 
 
 def test_a_picture_of_the_size_stays_but_where_its_middle_is_cut_out():
@@ -36,3 +36,17 @@ def test_each_channel_is_resized_by_itself(channels, how):
     for channel in range(channels):
         alone = Image.fromarray(images[0, :, :, channel]).resize((11, 5), Image.Resampling[how.upper()])
         assert np.array_equal(found[0, :, :, channel], np.asarray(alone))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("resampling", RESAMPLING)
+def test_many_small_ones_come_out_as_each_alone(channels, frame, resampling):
+    """They are resized together."""
+    rng = np.random.default_rng(0)
+    for height, width in ((24, 17), (9, 31), (28, 28)):
+        images = rng.integers(0, 256, (ALONE + 3, 28, 20, channels), np.uint8)
+        for several in (images, images.transpose(0, 2, 1, 3)):
+            together = framed(several, height, width, frame, 0.875, resampling)
+            alone = [framed(several[i : i + 1], height, width, frame, 0.875, resampling) for i in range(len(several))]
+            assert np.array_equal(together, np.concatenate(alone))
