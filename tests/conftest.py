@@ -150,14 +150,33 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Any:
     it."""
     from tests import photos
 
+    return photos.found(made_once(tmp_path_factory, "photos", photos.make))
+
+
+@pytest.fixture(scope="module")
+def without_and_with_unlabelled(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two homes of a file's own with the same training (tests.unlabelled): without and with images that nobody has
+    labelled. Made once for all of xdist's workers."""
+    from tests import unlabelled
+
+    def make(folder: Path) -> None:
+        for number, dataset in enumerate(unlabelled.given()):
+            unlabelled.made(folder / str(number), dataset)
+
+    trained, own = made_once(tmp_path_factory, "unlabelled", make), tmp_path_factory.mktemp("unlabelled")
+    return [Path(shutil.copytree(trained / str(number), own / str(number))) for number in range(2)]
+
+
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """The folder in which one of xdist's workers makes something for all of them: nobody may write to it."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "photos"
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
             folder.mkdir()
-            photos.make(folder)
+            make(folder)
             (folder / "complete").touch()
-    return photos.found(folder)
+    return folder
 
 
 def trained_once(tmp_path_factory: pytest.TempPathFactory, run_id: str, **config: Any) -> Path:
@@ -165,15 +184,11 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, run_id: str, **config
     from ml.pipeline import train
     from ml.training.config import TrainConfig
 
-    base = tmp_path_factory.getbasetemp()
-    trained = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"trained-{run_id}"
-    with FileLock(f"{trained}.lock"):
-        if not (trained / "complete").exists():
-            train(
-                TrainConfig(batch_size=64, augment=(), threads=1, **config),
-                run_id=run_id, home=trained / "home", slow=True,
-            )  # fmt: skip
-            (trained / "complete").touch()
+    def make(folder: Path) -> None:
+        how = TrainConfig(batch_size=64, augment=(), threads=1, **config)
+        train(how, run_id=run_id, home=folder / "home", slow=True)
+
+    trained = made_once(tmp_path_factory, f"trained-{run_id}", make)
     return Path(shutil.copytree(trained / "home", tmp_path_factory.mktemp(f"{run_id}-home"), dirs_exist_ok=True))
 
 

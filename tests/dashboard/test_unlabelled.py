@@ -22,7 +22,7 @@ from ml.data import load
 from ml.data.corrections import read
 from ml.publishing import dataset_export
 from tests.callbacks import fired_in_process
-from tests.unlabelled import FIRST, NAME, RUN, given, made
+from tests.unlabelled import FIRST, NAME, RUN
 
 N = 45
 HERE = Selection(run=RUN, split=UNLABELLED)
@@ -30,10 +30,10 @@ HERE = Selection(run=RUN, split=UNLABELLED)
 SCORING = {"calibration", "confusion", "data-map", "scores", "slices", "accuracy", "modes"}
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
+@pytest.fixture
+def kept(without_and_with_unlabelled):
     """Two homes with the same training: without and with images that nobody has labelled. Do not write to them."""
-    return [made(tmp_path_factory.mktemp("home"), dataset) for dataset in given()]
+    return without_and_with_unlabelled
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ from ml.data import corrections
 from ml.data.base import UNLABELLED
 from ml.data.corrections import Corrections
 from ml.evaluation import AT_TRAINING, ON_DEMAND, unlabelled
-from tests.unlabelled import CONFIG, given, made
+from tests.unlabelled import CONFIG, given
 
 OWN = ("unlabelled", "unlabelled_neighbours")
 
 
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory):
+@pytest.fixture
+def homes(without_and_with_unlabelled):
     """The same training twice: with and without pictures that have no label."""
-    return [made(tmp_path_factory.mktemp("home"), dataset) for dataset in given()]
+    return without_and_with_unlabelled
 
 
 def run_of(home: Path):
