@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-ID, VALUES, ANSWER = "id", "probabilities", "predicted"
+ID, VALUES, ANSWER, TOP = "id", "probabilities", "predicted", "top"
 PICTURE = re.compile(r"^\d+$|/|\\|\.[A-Za-z]\w{1,4}$|^[0-9a-f]{32,64}$")
 TURNED = 2  # entries at least, of an object that is a table
 
@@ -12,7 +12,7 @@ TURNED = 2  # entries at least, of an object that is a table
 def rows_of(whole: Any) -> list[Any]:
     """The rows of what a JSON file holds as a whole; of another shape, itself as the only one."""
     if isinstance(whole, list):
-        return whole
+        return [*map(_of_list, whole)]
     if not isinstance(whole, dict) or not whole:
         return [whole]
     if (split := _split(whole)) is not None:
@@ -23,6 +23,14 @@ def rows_of(whole: Any) -> list[Any]:
     return _by_column(whole) or _by_picture(whole) or [whole]
 
 
+def _of_list(row: Any) -> Any:
+    """An entry of a list that is a list itself: a number for each class, or the likeliest as Hugging Face's pipelines
+    say them."""
+    if isinstance(row, list) and row:
+        return {TOP if all(isinstance(one, dict) for one in row) else VALUES: row}
+    return row
+
+
 def _split(whole: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """pandas' orient="split": columns and rows apart."""
     head, body = whole.get("columns"), whole.get("data")
@@ -30,7 +38,12 @@ def _split(whole: Mapping[str, Any]) -> list[dict[str, Any]] | None:
         return None
     if not all(isinstance(row, list) and len(row) == len(head) for row in body):
         return None
-    return [dict(zip(map(str, head), row, strict=True)) for row in body]
+    rows = [dict(zip(map(str, head), row, strict=True)) for row in body]
+    names = whole.get("index")
+    if not isinstance(names, list) or len(names) != len(rows) or ID in map(str, head):
+        return rows
+    named = all(isinstance(one, str) and PICTURE.search(one) for one in names)  # and not the rows' own numbers
+    return [{ID: name, **row} for name, row in zip(names, rows, strict=True)] if named else rows
 
 
 def _by_column(whole: Mapping[str, Any]) -> list[dict[str, Any]]:

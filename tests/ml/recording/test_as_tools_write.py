@@ -35,6 +35,7 @@ def right(rows: pd.DataFrame, seed: int = 3) -> np.ndarray:
 SHAPES = {
     "columns": lambda frame: frame.to_json(double_precision=15),
     "split": lambda frame: frame.to_json(orient="split", double_precision=15),
+    "split by name": lambda frame: frame.set_index("path").to_json(orient="split", double_precision=15),
     "table": lambda frame: frame.to_json(orient="table", index=False, double_precision=15),
     "index": lambda frame: frame.set_index("path").to_json(orient="index", double_precision=15),
     "lists": lambda frame: json.dumps(frame.to_dict("list")),
@@ -53,6 +54,23 @@ def test_json_in_the_shapes_that_tools_write(pets, tmp_path, shape):  # noqa: F8
     got = understood(pets, tmp_path / "said.json")
     assert (got.known, got.unmatched) == ("probabilities", 0)
     check(got, pets, rows, said, atol=1e-14)
+
+
+def tops(row: np.ndarray) -> list[dict[str, object]]:
+    """As Hugging Face's pipeline says them of a picture."""
+    return [{"label": CLASSES[i], "score": float(row[i])} for i in np.argsort(-row)]
+
+
+@pytest.mark.parametrize("form", [lambda row: row.tolist(), tops])
+def test_lists_without_names_are_in_the_order_of_the_split(pets, tmp_path, form):  # noqa: F811
+    rows = rows_of(pets)
+    rows = rows[rows["split"] == "test"]
+    said = said_of(len(rows))
+    (tmp_path / "pipe_test.json").write_text(json.dumps([*map(form, said)]), "utf-8")
+    got = understood(pets, tmp_path / "pipe_test.json")
+    assert (got.known, got.matched) == ("probabilities", len(rows))
+    assert np.abs(got.parts["test"].said - said).max() < 1e-12
+    assert any("in the order of test" in note for note in got.notes)
 
 
 def test_a_label_for_each_picture_in_json(pets, tmp_path):  # noqa: F811
