@@ -6,6 +6,7 @@ Nothing is run or unpickled here: beginnings of files, lists of archives and sho
 
 import json
 import pickletools
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -175,6 +176,11 @@ def _safetensors(path: Path, begin: bytes) -> Source | None:
 
 
 PADDLE = "paddle.onnx.export(network, 'net', input_spec=[…]) writes the ONNX, where the network was made"
+JAX = "jax2onnx.to_onnx(network, [('n', height, width, channels)]) makes the ONNX, where it was made"
+FLAX = re.compile(rb"\xa7float(?:32|64)[\xc4-\xc6]|\xa8bfloat16[\xc4-\xc6]|\xa7float16[\xc4-\xc6]")
+NAMED = {".mnn": "a network of MNN", ".caffemodel": "weights of Caffe", ".rknn": "a network built for Rockchip's chips",
+         ".hef": "a network built for Hailo's chips", ".mlmodel": "a network of Core ML"}  # fmt: skip
+"""How files end that nothing in them tells."""
 MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b.startswith(b"GGUF"), "a GGUF file of a language model", "a classifier of pictures is wanted"),
     (lambda b: b[:4] in (b"ggml", b"lmgg", b"tjgg"), "a GGML file of a language model", "a classifier is wanted"),
@@ -183,11 +189,15 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b[4:8] == b"ORTM", "onnxruntime's own form of a network", "give the ONNX file that it was made from"),
     (lambda b: b[:4] in (b"ptrt", b"ftrt", b"trtf"), "an engine of TensorRT, built for one machine",
      "give the ONNX that it was built from"),
-    (lambda b: b.startswith(b"\x93NUMPY"), "an array", "predictions are taken with --predictions"),
     (lambda b: b.startswith(b"PAR1"), "a parquet table", "predictions are taken with --predictions"),
     (lambda b: b.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")),
      "compressed", "unpack it, and give what is within"),
     (lambda b: b[257:262] == b"ustar", "a tar archive", "unpack it, and give what is within"),
+    (lambda b: b.startswith(b"\x93NUMPY") and b.count(b"\x93NUMPY") > 1, "weights of Equinox", JAX),
+    (lambda b: b.startswith(b"\x93NUMPY"), "an array", "predictions are taken with --predictions"),
+    (lambda b: FLAX.search(b) is not None and (0x81 <= b[0] <= 0x8F or b[0] in (0xDE, 0xDF)), "weights of Flax", JAX),
+    (lambda b: b"StableHLO_v" in b, "a program of StableHLO, as jax.export writes it", JAX),
+    (lambda b: b.startswith(b"\x12\x01\0\0\0\0\0\0"), "weights of MXNet", EXPORT),
     (lambda b: b.startswith(b"7767517"), "a network of ncnn", EXPORT),
     (lambda b: b.startswith((b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")), "a program", "give the network itself"),
     (lambda b: b.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")), "a picture", "give the network"),
@@ -207,7 +217,11 @@ def _other(path: Path, begin: bytes) -> Source | None:
         if fits(begin):
             raise _refuse(path, what, advice)
     if path.name.lower().endswith(".msgpack"):
-        raise _refuse(path, "weights of Flax", EXPORT)
+        raise _refuse(path, "weights of Flax", JAX)
+    if path.suffix.lower() in NAMED:
+        raise _refuse(path, NAMED[path.suffix.lower()], EXPORT)
+    if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
+        raise _refuse(path, f"weights of OpenVINO, of the network in {path.with_suffix('.xml').name}", EXPORT)
     return None
 
 
@@ -228,9 +242,15 @@ def _text(path: Path, begin: bytes) -> Source | None:
         raise _refuse(path, "a pointer of Git LFS, not the file", "git lfs pull brings it")
     if start.startswith(("<!doctype html", "<html")):
         raise _refuse(path, "a web page", "what was to be downloaded was not: fetch it again")
+    if "<pmml" in start:
+        raise _refuse(path, "a model in PMML", "give its ONNX, or what it predicts, with --predictions")
+    if "stablehlo." in start or "mhlo." in start:
+        raise _refuse(path, "a program of StableHLO, in words", JAX)
     if start.startswith(("<?xml", "<net")):
         raise _refuse(path, "XML, as OpenVINO describes a network", EXPORT)
     if start.startswith(("{", "[")):
+        if '"modelTopology"' in text or '"weightsManifest"' in text:
+            raise _refuse(path, "a network of TensorFlow.js", "give the Keras network that it was made from")
         if '"weight_map"' in text:
             raise _refuse(path, "an index of weights in several files", "give the folder that it lies in")
         if '"base_code"' in text and '"program"' in text:
@@ -256,6 +276,8 @@ def _folder(path: Path) -> Source:
         ("a run of this app", "python -m ml import takes its zip", "manifest.json" in inside),
         ("a package of Core ML", EXPORT, "Manifest.json" in inside),
         ("a cache of the Hugging Face hub", "give the folder below its snapshots", {"blobs", "snapshots"} <= inside),
+        ("a checkpoint of Orbax (JAX, Flax)", JAX,
+         bool({"_CHECKPOINT_METADATA", "manifest.ocdbt"} & inside)),
         ("a checkpoint of several processes", "gather it with torch.distributed.checkpoint.format_utils",
          ".metadata" in inside),
     ):  # fmt: skip

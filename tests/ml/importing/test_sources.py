@@ -89,6 +89,7 @@ def test_folders_are_told_by_what_lies_in_them(tmp_path):
             ({"config__json": {"model_type": "x"}, "adapter_config__json": {}}, "an adapter of PEFT"),
             ({"blobs": 1, "refs": 1, "snapshots": 1}, "a cache of the Hugging Face hub: give the folder below"),
             ({"manifest__json": {}}, "a run of this app"),
+            ({"_CHECKPOINT_METADATA": 1, "d": 1}, "a checkpoint of Orbax"),
             ({"net__onnx": 1, "readme__md": ""}, "a folder with net.onnx in it: give the file"),
             ({"config__json": {"architecture": "x"}}, "without its weights"),
             ({"config__json": [1]}, "without a network"),
@@ -188,6 +189,17 @@ REFUSED = {
         "a model of CatBoost that answers yes or no for each class",
     ),
     "cat.json": (b'{\n"features_info": {}, "model_info": {"params": {}}}', "a model of CatBoost: model.save_model("),
+    "params.flax": (
+        b"\x84\xa2bn\x84\xa4bias\xc7-\x01\x93\x91\x08\xa7float32\xc4 " + bytes(40),
+        "weights of Flax: jax2onnx",
+    ),
+    "net.eqx": (b"\x93NUMPY\x01\0" + bytes(90) + b"\x93NUMPY\x01\0", "weights of Equinox"),
+    "net.jax": (b"<\0\0\08\0" + bytes(99) + b"ML\xefR\rStableHLO_v1.14.3\0", "a program of StableHLO"),
+    "net.mlir": (b"module @jit_f { func.func public @main() { stablehlo.add } }", "a program of StableHLO, in words"),
+    "net-0001.params": (b"\x12\x01" + bytes(14), "weights of MXNet"),
+    "net.mnn": (b"\x20\0\0\0\x1c\0\0\0", "a network of MNN"),
+    "net.pmml": (b'<?xml version="1.0"?><PMML xmlns="http://www.dmg.org/PMML-4_4">', "a model in PMML"),
+    "model.json": (b'{"format": "layers-model", "modelTopology": {}}', "a network of TensorFlow.js"),
     "a.pte": (b"<\0\0\0ET12eh00", "a program of ExecuTorch: export it as ONNX"),
     "boosted.json": (b'{"learner":{"attributes":{}}}', "onnxmltools.convert_xgboost(model"),
     "boosted.txt": (b"tree\nversion=v4\nnum_class=3\n", "a model of LightGBM: write it as ONNX"),
@@ -206,6 +218,12 @@ def test_what_is_none_is_refused_in_one_sentence(name, tmp_path):
     assert words in str(refused.value), str(refused.value)
     assert str(refused.value).startswith(name)
     assert "\n" not in str(refused.value)
+
+
+def test_weights_of_openvino_are_told_by_what_lies_beside_them(tmp_path):
+    written(tmp_path / "net.xml", b'<?xml version="1.0"?><net>')
+    with pytest.raises(Unusable, match=r"net\.bin is weights of OpenVINO, of the network in net\.xml: export"):
+        sources.source_of(written(tmp_path / "net.bin", bytes([200, 3, 7, 0, 255] * 9)))
 
 
 def test_what_is_not_there_is_said(tmp_path):
