@@ -74,9 +74,9 @@ LONG = (
     "dashboard/pages/test_workbench_browser.py", "dashboard/pages/test_training_browser.py",
     "dashboard/pages/test_comparison_browser.py", "test_package.py", "dashboard/test_any_sets_browser.py",
     "dashboard/web/test_proxy_browser.py", "dashboard/pages/test_camera_browser.py",
-    "dashboard/pages/test_insights_browser.py", "dashboard/test_views_browser.py", "ml/importing/test_families.py",
-    "dashboard/pages/test_without_pictures.py", "ml/importing/test_doctor.py", "dashboard/pages/test_prediction.py",
-    "test_extending.py", "test_architecture.py",
+    "dashboard/pages/test_insights_browser.py", "dashboard/test_views_browser.py", "ml/importing/test_skops.py",
+    "ml/importing/test_families.py", "dashboard/pages/test_without_pictures.py", "ml/importing/test_doctor.py",
+    "dashboard/pages/test_prediction.py", "test_extending.py", "test_architecture.py",
 )  # fmt: skip
 
 
