@@ -14,6 +14,7 @@ from dashboard.api import routes, statuses
 from dashboard.components import (
     button,
     explanations,
+    making,
     more_like,
     panel_states,
     plain,
@@ -111,6 +112,7 @@ def create_app(artifacts: Path | None = None, home: Path | None = None, *, read_
         page.register(app, services)
     register(app, services)
     sample_drawer.register(app, services)
+    making.register(app, services)
     more_like.register_tiles(app, services, lambda search: sample_drawer.example(services, search))
     server = app.server
     pages = [(page.path, page.title) for page in PAGES]
@@ -211,6 +213,7 @@ def frame(services: Services) -> html.Div:
                 html.Footer(id="app-foot", className="wrap foot"),
                 sample_drawer.layout(),
                 more_like.tile_layout(),
+                *making.layout(services),
             ]
         )
     )

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from dash import html
 
-from dashboard.components import button
+from dashboard.components import button, making
 from dashboard.components.icons import icon
 from ml.artifacts.reader import Incapable, Missing
 
@@ -20,6 +20,7 @@ def empty(sentence: str, command: str = "", gives: str = "") -> html.Div:
     if FETCH in command:  # a button there does the same
         search = f"?{urlencode({'dataset': command.partition(FETCH)[2]})}"
         more.append(button("Go to Data", small=True, path="/data", search=search))
+    more += making.offer(command)
     more += [html.P(gives, className="quiet")] if gives else []
     return html.Div([icon("empty"), html.H3(sentence), *more], className="face", role="status")
 

@@ -193,8 +193,8 @@ def absent(manifest: Mapping[str, Any], noun: str) -> tuple[str, str]:
     if need := kinds.lacking_for(manifest, noun):
         return kinds.lacks(need, kinds.kind_of(manifest)), ""
     if noun in manifest.get("empty", ()):
-        return NONE_FOUND.get(noun, f"There are no {noun} of this run: looked for, and none found."), ""
-    return f"This run has no {noun} yet.", f"python -m ml evaluate {manifest['run_id']} --only {noun}"
+        return NONE_FOUND.get(noun, f"There are no {noun.replace('_', ' ')} of this run: looked for, and none found."), ""
+    return f"This run has no {noun.replace('_', ' ')} yet.", f"python -m ml evaluate {manifest['run_id']} --only {noun}"
 
 
 def _place(error: Any) -> str:
