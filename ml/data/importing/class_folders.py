@@ -3,6 +3,7 @@
 Nothing is opened here. What is passed over is kept with its reason, apart from what systems leave in folders.
 """
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -223,6 +224,7 @@ class _Splits(dict[str, str]):
     level, all_of_it = 0, False
 
 
+@functools.lru_cache(4_096)  # asked of each picture's folders, of which there are few
 def split_of(folder: str) -> str:
     """The split that a folder is named after (train, Test_Set, valid, 01-training, seg_test), '' for none."""
     if folder == "no_label":  # Datumaro's
