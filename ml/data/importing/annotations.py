@@ -17,6 +17,7 @@ from ml.images.decoding import Refusal
 from ml.images.file_names import by_the_way
 
 LOOKED_AT = 12  # files of JSON, by which it is told whether each is about a picture
+FEWEST = 8  # of them: fewer are of all pictures, and may be large
 VIA_COLUMNS = {"filename", "file_attributes", "region_attributes"}
 ML_USE = "aiplatform.googleapis.com/ml_use"
 Tag = tuple[str, str]  # its name, and its value, '' for none
@@ -187,6 +188,8 @@ def _of_each(
     """Of files that are about one picture each: whose they are, one of them, and what they say; of some alone where
     that is enough."""
     files = [one for one in entries if one.name.casefold().endswith(".json")]
+    if len(files) < FEWEST:
+        return None
     sample = [*_read(files[:: max(1, len(files) // LOOKED_AT)][:LOOKED_AT])]
     for tool, of in kinds:
         if sum(of(*one) is not None for one in sample) * 2 > len(sample):

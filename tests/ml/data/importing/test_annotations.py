@@ -170,8 +170,9 @@ def test_vertex(put, pictures):
 def test_what_is_not_what_it_looks_like_harms_nothing(put, value):
     for label in ("ring", "block"):
         source = put(label, [i for i in range(N) if LABELS[i] == label])
-    for name in ("images/ann/1.json", "via.json", "a.json"):
-        written(source / name, value)
+    for i in range(9):
+        written(source / f"images/ann/{i}.json", value)
+    written(source / "via.json", value)
     for line in ('{"source-ref": [1], "x-metadata": 3}', '{"imageGcsUri": {}, "classificationAnnotation": 1}', "1"):
         written(source / "x.manifest", line)
         assert Seen(source).classes == ("block", "ring")
