@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -140,7 +141,7 @@ def tarred(file: IO[bytes], shown: str, scratch: Scratch, note: str = "") -> Sou
     """An uncompressed tar that was opened and stays so. note: what is to be said of it already."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    found = []
+    found, tar = [], _Tar(file, scratch)
     archive = tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     for one in _members(archive):
         name, leads_out = _inside(one.name)
@@ -153,12 +154,37 @@ def tarred(file: IO[bytes], shown: str, scratch: Scratch, note: str = "") -> Sou
         elif one.offset_data + one.size > size:
             found.append((Entry(name, problem=DAMAGED), False))
         else:
-            read = functools.partial(_stretch, file, one.offset_data, min(one.size, FILE_BYTES + 1))
-            whole = functools.lru_cache(1)(functools.partial(_copied, file, one.offset_data, one.size, scratch))
-            found.append((Entry(name, read, whole=whole), False))
+            member = _Member(tar, one.offset_data, one.size)
+            found.append((Entry(name, member, whole=member.whole), False))
     if not note and _stretch(file, archive.offset, tarfile.BLOCKSIZE).strip(b"\0"):
         note = f"it is damaged, and what comes after its first {archive.offset:,} bytes is not read"
     return Source(_sorted(found), (f"{shown}: {note}",) if note else (), kind="tar")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tar:
+    """copies: start of a member → its place on the disk, of those that were asked for as a whole."""
+
+    file: IO[bytes]
+    scratch: Scratch
+    copies: dict[int, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file in a tar, of which there may be millions: small."""
+
+    tar: _Tar
+    start: int
+    size: int
+
+    def __call__(self) -> bytes:
+        return _stretch(self.tar.file, self.start, min(self.size, FILE_BYTES + 1))
+
+    def whole(self) -> Path:
+        if self.start not in self.tar.copies:
+            self.tar.copies[self.start] = _copied(self.tar.file, self.start, self.size, self.tar.scratch)
+        return self.tar.copies[self.start]
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

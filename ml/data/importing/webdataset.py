@@ -22,14 +22,15 @@ NAMES = ("classnames.txt", "classes.txt", "class_names.txt")  # of classes by id
 ONE_PICTURE = "its sample has another picture, which is taken: names up to their first dot are one sample"
 
 
-@dataclass
+@dataclass(slots=True)
 class _Sample:
-    """Files of one key, by what follows the first dot. split: of its shard."""
+    """Files of one key, by what follows the first dot; again: pictures beside the first of a kind. split: of its
+    shard."""
 
     key: str
     split: str
     files: dict[str, Entry] = field(default_factory=dict)
-    again: list[Entry] = field(default_factory=list)
+    again: tuple[Entry, ...] = ()
 
     def ending(self, suffix: str) -> Entry | None:
         return next((self.files[one] for one in self.files if f".{one}".endswith(f".{suffix}")), None)
@@ -128,7 +129,7 @@ def _samples(source: Source, split: str, left_out: LeftOut) -> list[_Sample]:
         sample = samples.setdefault(folder + slash + key, _Sample(folder + slash + key, split))
         suffix = suffix.casefold()
         if suffix in sample.files and looks_like_a_picture(f".{suffix}"):
-            sample.again.append(entry)
+            sample.again = (*sample.again, entry)
         else:
             sample.files.setdefault(suffix, entry)
     return [*samples.values()]
