@@ -29,7 +29,6 @@ def add(actions: argparse._SubParsersAction) -> None:
 
 def say(options: argparse.Namespace) -> int:
     """What is refused is an answer too: {"refused": why}, with columns and classes to choose from where there are."""
-    memory.leave_some()
     with tempfile.TemporaryDirectory() as scratch:
         said = _looked(options, Path(scratch))
     text = json.dumps(said, ensure_ascii=False)
@@ -47,6 +46,7 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     from ml.importing.graph import Unusable
     from ml.recording.columns import Unclear
 
+    memory.leave_some()
     kind = ""
     try:
         kind, files = brought.told(brought.opened(options.source, scratch / brought.NAMELESS))

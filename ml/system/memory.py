@@ -43,15 +43,19 @@ def leave_out_clouds() -> None:
 
 def leave_some() -> None:
     """For a process that reads what others made: it meets a MemoryError where it asks for more than a share of what is
-    free at its start. A file of some MB can say that it holds a hundred GB, for which the system would end the server.
+    free now, beside what it has. A file of some MB can say that it holds a hundred GB, for which the system would end
+    the server.
 
-    Linux alone limits what is in use; elsewhere a limit of addresses would be one of libraries too.
+    To be called once torch is loaded, where it is needed: a build of it with CUDA asks for 0.7 GB that it never uses,
+    and what cannot be loaded is no MemoryError. Linux alone limits what is in use; elsewhere a limit of addresses would
+    be one of libraries too.
     """
     if not sys.platform.startswith("linux"):
         return
     import resource
 
-    most, hard = int(SHARE * free()), resource.getrlimit(resource.RLIMIT_DATA)[1]
+    held = psutil.Process().memory_info().data
+    most, hard = held + int(SHARE * free()), resource.getrlimit(resource.RLIMIT_DATA)[1]
     with contextlib.suppress(ValueError, OSError):  # a lower limit holds already
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
