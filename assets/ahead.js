@@ -156,11 +156,12 @@
     if (left && !left.contains(e.relatedTarget)) [...answers].forEach(([name, one]) => { if (!one.ended && !one.wanted && !e.buttons) drop(name); });
   }, { passive: true, capture: true });
   document.addEventListener('pointerdown', (e) => {
+    clearTimeout(timer); /* or it asks again between Dash's own question and the change of the address */
     if (e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
     const page = leadsTo(e.target);
     if (page) page.wanted = true;
     const search = pointed(e.target);
-    if (search !== null && narrows(search)) asked(search);
+    if (search !== null && narrows(search)) Object.values(asked(search)).forEach((one) => { if (one) one.wanted = true; });
   }, { passive: true, capture: true });
 
   /* a click on a cell, as the chart tells the server: what that would say is known here */

@@ -176,3 +176,35 @@ def test_a_click_without_a_connection_says_so_and_the_next_one_asks_again(shippe
     expect(page.locator("#dashboard-gallery-title")).to_have_text(f"{n:,} images")
     page.wait_for_function(idle)
     expect(page.locator("#app-notice")).to_be_empty()
+
+
+def test_a_click_on_a_chart_counts_whether_plotly_has_seen_what_it_is_on_or_not(shipped, page, idle):
+    """plotly looks at most every 50 ms for what the pointer is on, and forgets it while a button is held."""
+    page.goto(shipped)
+    page.wait_for_function(idle)
+    to_cell(page, 5, 5)
+    area, chart = f"{GRAPH} .nsewdrag", f"{GRAPH} .js-plotly-plot"
+    page.evaluate(
+        """chart => {
+            window.heard = [];
+            document.querySelector(chart).on('plotly_click', ({points: [{x, y}]}) => window.heard.push([y, x]));
+        }""",
+        chart,
+    )
+    press = """([area, by]) => {
+        const place = document.querySelector(area), at = place.getBoundingClientRect();
+        const where = {bubbles: true, clientX: at.left + 5, clientY: at.top + 5};
+        place.dispatchEvent(new PointerEvent('pointerdown', where));
+        place.dispatchEvent(new MouseEvent('click', {...where, clientX: where.clientX + by}));
+    }"""
+    page.evaluate(press, [area, 0])  # nothing of it reaches plotly
+    assert page.evaluate("window.heard") == [["Sandal", "Sandal"]]
+    expect(page).to_have_url(re.compile(r"\?true=Sandal&pred=Sandal$"))
+    page.wait_for_function(idle)
+    to_cell(page, 8, 8)
+    page.evaluate(press, [area, 40])  # a drag
+    assert len(page.evaluate("window.heard")) == 1
+    page.mouse.down()
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"\?true=Bag&pred=Bag$"))
+    assert page.evaluate("window.heard") == [["Sandal", "Sandal"], ["Bag", "Bag"]], "said once, by whoever says it"
