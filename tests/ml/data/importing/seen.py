@@ -1,6 +1,7 @@
 """What an import understands of a source, for the tests of its kinds."""
 
 import io
+import json
 
 import numpy as np
 from PIL import Image
@@ -40,3 +41,9 @@ class Seen:
                 except (OSError, ValueError) as error:
                     self.content.append(str(error))
             self.told = "\n".join([*found.notes, *found.left_out.lines()])
+
+
+def written(place, value):
+    """A text, or anything else as JSON, in a file whose folders are made."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")

@@ -5,26 +5,7 @@ import json
 
 import pytest
 
-from tests.ml.data.importing.seen import LABELS, N, Seen
-
-
-@pytest.fixture
-def put(tmp_path, pictures):
-    """put(folder, rows): these pictures in a folder of the source. Gives the source."""
-
-    def write(folder="images", rows=range(N)):
-        place = tmp_path / "set" / folder
-        place.mkdir(parents=True, exist_ok=True)
-        for i in rows:
-            (place / f"{i:03}.png").write_bytes(pictures[i])
-        return tmp_path / "set"
-
-    return write
-
-
-def written(place, value):
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")
+from tests.ml.data.importing.seen import LABELS, N, Seen, written
 
 
 def supervisely(i, tags, objects=()):

@@ -1,32 +1,12 @@
 """What tools for labelling export, in the form their documentation and files have."""
 
-import json
 import zipfile
 
 import pytest
 
-from tests.ml.data.importing.seen import LABELS, N, Seen
+from tests.ml.data.importing.seen import LABELS, N, Seen, written
 
 CLASSES = ["ring", "block"]
-
-
-@pytest.fixture
-def put(tmp_path, pictures):
-    """put(folder, rows): these pictures in a folder of the source. Gives the source."""
-
-    def write(folder, rows=range(N)):
-        place = tmp_path / "set" / folder
-        place.mkdir(parents=True, exist_ok=True)
-        for i in rows:
-            (place / f"{i:03}.png").write_bytes(pictures[i])
-        return tmp_path / "set"
-
-    return write
-
-
-def write(place, value):
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")
 
 
 def task(i, *choices, **more):
@@ -45,7 +25,7 @@ def test_label_studio(put, pictures):
     tasks[7]["annotations"][0]["result"][0]["value"]["choices"] = ["ring", "block"]
     tasks[8]["data"] = {"image": "/data/local-files/?d=set/images/008.png"}
     tasks.append(task(99, "ring"))
-    write(put("images") / "project-1.json", tasks)
+    written(put("images") / "project-1.json", tasks)
     seen = Seen(put("images"))
     rows = [i for i in range(N) if i not in (4, 7)]
     assert seen.classes == ("block", "ring")
@@ -66,7 +46,7 @@ def test_label_studios_smaller_exports(put, pictures, form):
     rows = [{"image": f"/data/upload/1/0123abcd-{i:03}.png", "id": i, "choice": LABELS[i], "annotator": 1,
              "annotation_id": i, "created_at": "2026-01-01", "lead_time": 1.5} for i in range(N)]  # fmt: skip
     lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
-    write(put("images") / f"export.{form}", rows if form == "json" else "\n".join(lines))
+    written(put("images") / f"export.{form}", rows if form == "json" else "\n".join(lines))
     seen = Seen(put("images"))
     assert (seen.labels, seen.content) == (LABELS, pictures)
 
@@ -77,14 +57,14 @@ def test_cvat(put, pictures):
     images[2] = '<image id="2" name="002.png" subset="Train"></image>'
     labels = "".join(f"<label><name>{name}</name><color>#fff</color></label>" for name in [*CLASSES, "unused"])
     text = f"<annotations><version>1.1</version><meta><job><labels>{labels}</labels></job></meta>{''.join(images)}"
-    write(put("images") / "annotations.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{text}</annotations>')
+    written(put("images") / "annotations.xml", f'<?xml version="1.0" encoding="utf-8"?>\n{text}</annotations>')
     seen = Seen(put("images"))
     assert seen.classes == ("ring", "block"), "in the project's order"
     assert seen.content == pictures
     assert seen.labels == [*LABELS[:2], None, *LABELS[3:]]
     assert seen.splits[:4] == ["test", "train", "unlabelled", "test"]
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]>'
-    write(put("images") / "annotations.xml", f"{bomb}{text}&a;</annotations>")
+    written(put("images") / "annotations.xml", f"{bomb}{text}&a;</annotations>")
     with pytest.raises(ValueError, match="at least two"):
         Seen(put("images"))
 
@@ -97,7 +77,7 @@ def test_datumaro(put, pictures):
         items[0]["annotations"][0]["label_id"] = 9
         labels = {"labels": [{"name": name, "parent": "", "attributes": []} for name in CLASSES], "attributes": []}
         value = {"info": {}, "categories": {"label": labels}, "items": items}
-        write(put(f"images/{split}", rows) / "annotations" / f"{split}.json", value)
+        written(put(f"images/{split}", rows) / "annotations" / f"{split}.json", value)
     seen = Seen(put("images/train", ()))
     rows = [*range(1, 16), *range(17, N)]
     assert seen.classes == ("ring", "block")
@@ -111,7 +91,7 @@ def test_roboflow(put, pictures):
         lines = [f"{i:03}.png, {int(LABELS[i] == 'ring')}, {int(LABELS[i] == 'block')}" for i in rows]
         lines[1] = f"{rows[1]:03}.png, 1, 1"
         lines[2] = f"{rows[2]:03}.png, 0, 0"
-        write(put(split, rows) / split / "_classes.csv", "\n".join(["filename, ring, block", *lines]))
+        written(put(split, rows) / split / "_classes.csv", "\n".join(["filename, ring, block", *lines]))
     seen = Seen(put("train", ()))
     rows = [i for i in range(N) if i not in (1, 17)]
     assert seen.classes == ("ring", "block")
@@ -126,7 +106,7 @@ def test_roboflow(put, pictures):
 def test_fiftyone(put, pictures, tmp_path, by_name):
     labels = {f"{i:03}": LABELS[i] if by_name else CLASSES.index(LABELS[i]) for i in range(N)}
     labels["003"] = None
-    write(put("data") / "labels.json", {"classes": None if by_name else CLASSES, "labels": labels})
+    written(put("data") / "labels.json", {"classes": None if by_name else CLASSES, "labels": labels})
     seen = Seen(put("data"))
     assert seen.classes == (("block", "ring") if by_name else ("ring", "block"))
     assert seen.content == pictures
