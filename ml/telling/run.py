@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import socket
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from ml.telling.border import Wrong
 from ml.telling.kept import FINAL, Busy, Kept
 from ml.telling.live import Live, Taken, Unseen
 from ml.telling.meaning import Numbers
+from ml.telling.settings import command as told_command
 from ml.telling.settings import settings as plain_settings
 
 MOST_EPOCHS = 30_000
@@ -114,7 +114,7 @@ class Run:
         self.last_epoch, self._percent = max(told, default=0), border.percent(told)
         kept.settle(
             data=self._dataset.name, digest=self._dataset.digest, job=self._live.job_id, keep=keep,
-            command=shlex.join(sys.argv)[:1000], script=spec["script"], host=socket.gethostname(),
+            command=told_command(sys.argv)[:1000], script=spec["script"], host=socket.gethostname(),
             began=before.get("began") or writer.now(), attempts=before.get("attempts", 0) + 1,
         )  # fmt: skip
 

@@ -4,7 +4,8 @@ import dataclasses
 import enum
 import math
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from types import FunctionType
 from typing import Any
@@ -43,6 +44,17 @@ def settings(given: Any) -> dict[str, Any]:
     if len(found) > MOST:
         raise Wrong(f"settings are at most {MOST}; these are {len(found):,}: leave out what never changes")
     return found
+
+
+def command(words: Sequence[str]) -> str:
+    """A command as a shell takes it, without what stands behind flags whose names say it is secret."""
+    shown, hide = [], False
+    for word in words:
+        flag, joined, _ = word.partition("=")
+        secret = flag.startswith("-") and SECRET.search(flag.lstrip("-")) is not None
+        shown.append("…" if hide and not word.startswith("-") else f"{flag}=…" if secret and joined else word)
+        hide = secret and not joined
+    return shlex.join(shown)
 
 
 def _flat(given: Any, before: str) -> Iterator[tuple[str, Any]]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ml.artifacts.reader import Library
 from ml.publishing import mlflow, model_card
 from ml.telling.border import Wrong
-from ml.telling.settings import MOST, settings
+from ml.telling.settings import MOST, command, settings
 from tests.conftest import TOY
 from tests.telling import here
 
@@ -76,6 +76,11 @@ def test_whatever_holds_them(given, found):
 def test_what_they_are_not_is_said(given, words):
     with pytest.raises(Wrong, match=words):
         settings(given)
+
+
+def test_of_a_command_what_is_secret_is_left_out():
+    given = ["train.py", "--lr", "0.1", "--hub-token", "hf_x", "--api_key=y", "--password", "--seed", "3", "a b"]
+    assert command(given) == "train.py --lr 0.1 --hub-token '…' '--api_key=…' --password --seed 3 'a b'"
 
 
 def test_a_run_keeps_them_through_a_stop_and_shows_them(toy_home, home, monkeypatch):
