@@ -6,8 +6,7 @@ import shutil
 import pytest
 
 from ml.data.importing.boxes import _in_yaml
-from tests.ml.data.importing.seen import LABELS, N, Seen
-from tests.ml.data.importing.test_exports import put, write  # noqa: F401
+from tests.ml.data.importing.seen import LABELS, N, Seen, written
 
 NAMES = ("ring", "block")
 SHAPE = {"bbox": [1, 1, 4, 4], "segmentation": [[1, 1, 5, 1, 5, 5]]}
@@ -41,7 +40,7 @@ def check(place, classes, splits=None):
 @pytest.mark.parametrize("where", ["images/", ""])
 def test_coco(put, where):  # noqa: F811
     place = put(where or ".")
-    write(place / "annotations" / "instances_train.json", coco(range(N)))
+    written(place / "annotations" / "instances_train.json", coco(range(N)))
     assert "boxes and outlines are not kept" in "\n".join(check(place, ("block", "ring")).found.notes)
 
 
@@ -49,23 +48,23 @@ def test_folders_of_splits_with_coco_in_or_beside_them(put, tmp_path):  # noqa: 
     """Folders called train2017 and val2017 alone were taken for classes."""
     parts = {"train": range(N - 8), "val": range(N - 8, N)}
     for name, rows in parts.items():
-        write(put(f"{name}2017", rows) / "annotations" / f"instances_{name}2017.json", coco(rows))
+        written(put(f"{name}2017", rows) / "annotations" / f"instances_{name}2017.json", coco(rows))
     check(tmp_path / "set", ("block", "ring"), {"train", "validation"})
     shutil.rmtree(tmp_path / "set")
     for name, rows in parts.items():  # as Roboflow has it
-        write(put(name, rows) / name / "_annotations.coco.json", coco(rows))
+        written(put(name, rows) / name / "_annotations.coco.json", coco(rows))
     check(tmp_path / "set", ("block", "ring"), {"train", "validation"})
 
 
 def test_things_of_several_classes_in_one_picture(put):  # noqa: F811
     place = put("images")
     other = {"image_id": 3, "category_id": 10 if LABELS[3] == "block" else 20}
-    write(place / "all.json", coco(range(N), more=[other]))
+    written(place / "all.json", coco(range(N), more=[other]))
     seen = Seen(place)
     assert len(seen.records) == N - 1
     assert "the things in it are of several classes" in seen.found.left_out.counts()
     both = [{"image_id": i, "category_id": c} for i in range(N) for c in (10, 20)]
-    write(place / "all.json", coco(range(N), more=both))
+    written(place / "all.json", coco(range(N), more=both))
     with pytest.raises(ValueError, match="things of several classes, and here a picture has one: cut the things out"):
         Seen(place)
 
@@ -73,7 +72,7 @@ def test_things_of_several_classes_in_one_picture(put):  # noqa: F811
 def test_pascal_voc(put):  # noqa: F811
     place = put("JPEGImages")
     for i in range(N):
-        write(place / "Annotations" / f"{i:03}.xml", voc(LABELS[i]))
+        written(place / "Annotations" / f"{i:03}.xml", voc(LABELS[i]))
     check(place, ("block", "ring"))
 
 
@@ -81,7 +80,7 @@ def test_folders_of_classes_go_before_boxes_in_their_pictures(put):  # noqa: F81
     place = put("one", range(5))
     put("other", range(5, N))
     for i in range(N):
-        write(place / "Annotation" / f"{i:03}.xml", voc(LABELS[i]))
+        written(place / "Annotation" / f"{i:03}.xml", voc(LABELS[i]))
     assert Seen(place).classes == ("one", "other")
 
 
@@ -99,15 +98,15 @@ def test_yolo(put, names):  # noqa: F811
         place = put(f"images/{part}", rows)
         for i in rows:
             line = f"{NAMES.index(LABELS[i])} 0.5 0.5 0.25 0.25\n"
-            write(place / "labels" / part / f"{i:03}.txt", line * 2)
-    write(place / "data.yaml", names)
+            written(place / "labels" / part / f"{i:03}.txt", line * 2)
+    written(place / "data.yaml", names)
     check(place, NAMES, {"train", "validation"})
 
 
 def test_texts_of_other_things_are_no_boxes(put):  # noqa: F811
     place = put("pictures")
     for i in range(N):
-        write(place / "pictures" / f"{i:03}.txt", "a ring on a table, seen from above\n")
+        written(place / "pictures" / f"{i:03}.txt", "a ring on a table, seen from above\n")
     with pytest.raises(
         ValueError, match="All pictures lie in 'pictures': put them into folders called like their classes"
     ):
@@ -120,7 +119,7 @@ def test_boxes_of_cvat_and_label_studio(put):  # noqa: F811
         f'<image id="{i}" name="{i:03}.png"><box label="{LABELS[i]}" xtl="1"/><polygon label="{LABELS[i]}"/></image>'
         for i in range(N)
     )
-    write(place / "annotations.xml", f"<annotations><version>1.1</version>{images}</annotations>")
+    written(place / "annotations.xml", f"<annotations><version>1.1</version>{images}</annotations>")
     check(place, ("block", "ring"))
     (place / "annotations.xml").unlink()
     box = {"type": "rectanglelabels", "from_name": "thing", "to_name": "image"}
@@ -133,7 +132,7 @@ def test_boxes_of_cvat_and_label_studio(put):  # noqa: F811
             {"data": {"image": f"{i:03}.png"}, "annotations": [{"result": [about | {"value": value(LABELS[i])}]}]}
             for i in range(N)
         ]
-        write(place / "project.json", tasks)
+        written(place / "project.json", tasks)
         check(place, ("block", "ring"))
 
 

@@ -8,7 +8,7 @@ import pytest
 from ml.data import importing
 from tests.ml.data.importing.seen import LABELS, N
 from tests.ml.data.importing.test_boxes import coco
-from tests.ml.data.importing.test_exports import put, task  # noqa: F401
+from tests.ml.data.importing.test_exports import task
 
 OTHERS = (None, 5, True, "x", [[1]], {"a": [1]})
 
