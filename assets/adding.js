@@ -50,16 +50,14 @@
     for (const one of place.querySelectorAll('[data-wish]')) if (one.type === 'checkbox') one.checked = one.dataset.was === 'on'; else one.value = one.dataset.was;
   }
 
-  /* the address, or a button of the Data page, leads here once the panel is there, and again when what is above it has come */
-  let wanted = location.hash === '#add', moved = false;
+  /* the address, or a button of the Data page, leads here once the panel is there */
+  let wanted = location.hash === '#add';
   function lead() {
     const card = wanted && document.getElementById('runs-add');
     if (!card) return;
-    wanted = moved = false;
-    setTimeout(() => { card.scrollIntoView({ block: 'start' }); const first = card.querySelector('button'); if (first) first.focus({ preventScroll: true }); }, 300);
-    setTimeout(() => { if (!moved) card.scrollIntoView({ block: 'start' }); }, 1800);
+    wanted = false;
+    setTimeout(() => { window.dash_clientside.reveal(card); const first = card.querySelector('button'); if (first) first.focus({ preventScroll: true }); }, 300);
   }
-  for (const kind of ['wheel', 'touchstart', 'pointerdown', 'keydown']) document.addEventListener(kind, () => { moved = true; }, { passive: true });
   new MutationObserver(() => { fresh(); lead(); }).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ['data-drawn'] });
   window.addEventListener('hashchange', () => { wanted = location.hash === '#add'; lead(); });
 

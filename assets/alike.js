@@ -78,7 +78,7 @@
       if (here && card && !busy()) {
         card.setAttribute('tabindex', '-1');
         card.focus({ preventScroll: true });
-        card.scrollIntoView();
+        window.dash_clientside.reveal(card);
       } else if (performance.now() < until) setTimeout(look, LOOK_MS);
     })();
   }

@@ -70,7 +70,7 @@
     if (there) { /* further down on the same page; the keyboard goes on from there */
       there.setAttribute('tabindex', '-1');
       there.focus({ preventScroll: true });
-      there.scrollIntoView({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' });
+      window.dash_clientside.reveal(there);
       return;
     }
     const target = e.target.closest && e.target.closest('[data-search],[data-copy],a[data-page],#app-theme-button');

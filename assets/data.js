@@ -105,6 +105,6 @@
       set('data-look-edit', { of: save.dataset.saveSet, title: text('title'), description: text('description'), at: Date.now() });
     }
     const look = e.target.closest && e.target.closest('button[data-to-look]');
-    if (look) setTimeout(() => { const card = byId('data-look-card'); if (card) card.scrollIntoView({ block: 'start' }); }, 400);
+    if (look) setTimeout(() => { const card = byId('data-look-card'); if (card) window.dash_clientside.reveal(card); }, 400);
   });
 })();

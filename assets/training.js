@@ -235,13 +235,13 @@
     if (act === 'show') {
       set('training-shown-state', { data: of || null });
       const card = document.getElementById('training-live-title');
-      if (of && card) card.scrollIntoView({ block: 'center' });
+      if (of && card) window.dash_clientside.reveal(card, 'center');
     } else if (act === 'copy') {
       set('training-copy-state', { data: { of: of, at: Date.now() } });
       const close = button.closest('.drawer') && button.closest('.drawer').querySelector('[data-close]');
       if (close) close.click();
       const form = document.getElementById('training-form-card');
-      if (form) form.scrollIntoView({ block: 'start' });
+      if (form) window.dash_clientside.reveal(form);
     } else if (act === 'copy-log') {
       const log = document.getElementById('training-log-text');
       navigator.clipboard.writeText(log.textContent).then(() => {
