@@ -38,13 +38,13 @@ def check(place, classes, splits=None):
 
 
 @pytest.mark.parametrize("where", ["images/", ""])
-def test_coco(put, where):  # noqa: F811
+def test_coco(put, where):
     place = put(where or ".")
     written(place / "annotations" / "instances_train.json", coco(range(N)))
     assert "boxes and outlines are not kept" in "\n".join(check(place, ("block", "ring")).found.notes)
 
 
-def test_folders_of_splits_with_coco_in_or_beside_them(put, tmp_path):  # noqa: F811
+def test_folders_of_splits_with_coco_in_or_beside_them(put, tmp_path):
     """Folders called train2017 and val2017 alone were taken for classes."""
     parts = {"train": range(N - 8), "val": range(N - 8, N)}
     for name, rows in parts.items():
@@ -56,7 +56,7 @@ def test_folders_of_splits_with_coco_in_or_beside_them(put, tmp_path):  # noqa: 
     check(tmp_path / "set", ("block", "ring"), {"train", "validation"})
 
 
-def test_things_of_several_classes_in_one_picture(put):  # noqa: F811
+def test_things_of_several_classes_in_one_picture(put):
     place = put("images")
     other = {"image_id": 3, "category_id": 10 if LABELS[3] == "block" else 20}
     written(place / "all.json", coco(range(N), more=[other]))
@@ -69,14 +69,14 @@ def test_things_of_several_classes_in_one_picture(put):  # noqa: F811
         Seen(place)
 
 
-def test_pascal_voc(put):  # noqa: F811
+def test_pascal_voc(put):
     place = put("JPEGImages")
     for i in range(N):
         written(place / "Annotations" / f"{i:03}.xml", voc(LABELS[i]))
     check(place, ("block", "ring"))
 
 
-def test_folders_of_classes_go_before_boxes_in_their_pictures(put):  # noqa: F811
+def test_folders_of_classes_go_before_boxes_in_their_pictures(put):
     place = put("one", range(5))
     put("other", range(5, N))
     for i in range(N):
@@ -92,7 +92,7 @@ YAML = (
 
 
 @pytest.mark.parametrize("names", YAML)
-def test_yolo(put, names):  # noqa: F811
+def test_yolo(put, names):
     assert _in_yaml(names) == dict(enumerate(NAMES))
     for part, rows in (("train", range(N - 6)), ("val", range(N - 6, N))):
         place = put(f"images/{part}", rows)
@@ -103,7 +103,7 @@ def test_yolo(put, names):  # noqa: F811
     check(place, NAMES, {"train", "validation"})
 
 
-def test_texts_of_other_things_are_no_boxes(put):  # noqa: F811
+def test_texts_of_other_things_are_no_boxes(put):
     place = put("pictures")
     for i in range(N):
         written(place / "pictures" / f"{i:03}.txt", "a ring on a table, seen from above\n")
@@ -113,7 +113,7 @@ def test_texts_of_other_things_are_no_boxes(put):  # noqa: F811
         Seen(place)
 
 
-def test_boxes_of_cvat_and_label_studio(put):  # noqa: F811
+def test_boxes_of_cvat_and_label_studio(put):
     place = put("images")
     images = "".join(
         f'<image id="{i}" name="{i:03}.png"><box label="{LABELS[i]}" xtl="1"/><polygon label="{LABELS[i]}"/></image>'
@@ -136,7 +136,7 @@ def test_boxes_of_cvat_and_label_studio(put):  # noqa: F811
         check(place, ("block", "ring"))
 
 
-def test_folds_of_one_whole_are_no_classes(put):  # noqa: F811
+def test_folds_of_one_whole_are_no_classes(put):
     for i in range(N):
         place = put(f"fold_{i % 3 + 1}/{LABELS[i]}", [i])
     seen = check(place, ("block", "ring"), {"train"})
@@ -153,7 +153,7 @@ def test_folds_of_one_whole_are_no_classes(put):  # noqa: F811
         ("labels.xlsx", "is a workbook, which is not read: save its sheet as CSV"),
     ],
 )
-def test_what_lies_beside_says_what_to_do(tmp_path, put, pictures, name, words):  # noqa: F811
+def test_what_lies_beside_says_what_to_do(tmp_path, put, pictures, name, words):
     place = put("pictures") if name.endswith("xlsx") else tmp_path / "set"
     place.mkdir(exist_ok=True)
     (place / name).write_bytes(b"PK\3\4")
@@ -170,7 +170,7 @@ def test_single_files_that_are_no_source(tmp_path, name, words):
         Seen(tmp_path / name)
 
 
-def test_json_of_another_kind_is_none(put):  # noqa: F811
+def test_json_of_another_kind_is_none(put):
     place = put("images")
     (place / "images" / "about.json").write_text(json.dumps({"images": 3, "annotations": []}), "utf-8")
     with pytest.raises(ValueError, match="needs at least two folders"):

@@ -47,7 +47,7 @@ def ways(value, at=()):
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_one_value_of_another_type(put, name):  # noqa: F811
+def test_one_value_of_another_type(put, name):
     place, told, refused = put("images"), 0, 0
     for way in ways(EXPORTS[name]):
         for other in OTHERS:
