@@ -127,7 +127,9 @@ def fetch_button(one: DataSet, *, small: bool = False) -> html.Button:
 def row(one: DataSet, selection: Selection, changes: bool, fetches: bool = False) -> html.Tr:
     """What is known of a data set, and what can be done with it."""
     named = {"data-dataset": one.name}
-    first: list[Any] = [html.B(one.title)]
+    opens = {"data-search": Selection(run=selection.run, dataset=one.name).query(), "data-to-look": ""}
+    title = html.B(one.title)
+    first: list[Any] = [title if one.problem else html.Button(title, type="button", className="named", **opens)]
     first += [badge("comes with the app", "mute")] if one.shipped and one.here else []
     first += [badge("to be fetched", "warn")] if not one.here else []
     first += [badge("cannot be read", "bad")] if one.problem else []
@@ -141,8 +143,7 @@ def row(one: DataSet, selection: Selection, changes: bool, fetches: bool = False
     made = one.made.astimezone() if one.made else None
     acts: list[Any] = []
     if not one.problem:
-        acts.append(button("Open", small=True, search=Selection(run=selection.run, dataset=one.name).query(),
-                           **{"aria-label": f"Open {one.title}", "data-to-look": ""}))  # fmt: skip
+        acts.append(button("Open", small=True, **{"aria-label": f"Open {one.title}", **opens}))
         if one.here and ("train" in one.counts or one.shipped):
             acts.append(button("Train on this", small=True, search=Selection(dataset=one.name).query(),
                                path="/training", **{"aria-label": f"Train on {one.title}"}))  # fmt: skip

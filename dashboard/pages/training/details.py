@@ -231,11 +231,14 @@ def default(row: Row, history: list[Promotion], marks: RunMetadata) -> list[Any]
 
 
 def links(row: Row, services: Services, selection: Selection) -> list[Any]:
-    """Compare and export."""
+    """Use, compare and export."""
     if not row.entry.ok:
         return []
-    parts: list[Any] = []
     used = services.store.used(selection.run)
+    parts: list[Any] = [html.Span("in use", className="faint inuse")]
+    if row.run_id != used:
+        there = selection.with_(run=row.run_id).query()
+        parts = [button("Use", kind="primary", search=there, title="Every page shows this run")]
     other = used if used != row.run_id else services.store.default_run()
     if other is not None and other != row.run_id:
         there = selection.here().with_(run=row.run_id, against=other).query()

@@ -208,7 +208,8 @@ def _name(row: Row) -> list[Any]:
     if not row.pictures:
         words = f"the pictures of {row.manifest['dataset']['name']} are not here"
         more.append(html.Span([words, ": ", html.Code(row.back)] if row.back else words))
-    first = html.Span([html.B(row.title), *filter(None, marks)], className="first")
+    name = html.Button(html.B(row.title), type="button", className="named", **_details(row))
+    first = html.Span([name, *filter(None, marks)], className="first")
     return [first, html.Small(more, className="second")] if more else [first]
 
 
@@ -222,6 +223,11 @@ def _percent(score: Score | None) -> list[Any]:
     return words
 
 
+def _details(row: Row) -> dict[str, str]:
+    """What opens the drawer of the run: its button, and its name, which narrow windows show unscrolled."""
+    return {"data-act": "details", "data-of": row.run_id}
+
+
 def _actions(row: Row, used: str | None, selection: Selection) -> list[Any]:
     """Use and Details; each button's accessible name tells which run it means."""
     buttons: list[Any] = []
@@ -230,7 +236,7 @@ def _actions(row: Row, used: str | None, selection: Selection) -> list[Any]:
     elif row.entry.ok:
         there = {"data-search": selection.with_(run=row.run_id).query(), "aria-label": f"Use {row.title}"}
         buttons.append(html.Button("Use", type="button", className="btn-ff sm", **there))
-    more = {"data-act": "details", "data-of": row.run_id, "aria-label": f"Details of {row.title}"}
+    more = {"aria-label": f"Details of {row.title}", **_details(row)}
     buttons.append(html.Button("Details", type="button", className="btn-ff ghost sm", **more))
     return buttons
 

@@ -13,7 +13,7 @@ def on_a_phone(shipped, page, idle):
 
 
 def test_the_images_of_a_tile_are_in_sight_on_a_phone(shipped, page, idle, run):
-    """Four panels lie between, of which three are drawn on the way: at first the gallery lay two screens further down."""
+    """Four panels lie between, of which three are drawn on the way: the gallery then lay two screens below."""
     on_a_phone(shipped, page, idle)
     page.get_by_text(re.compile("^Worst, ")).first.click()
     page.wait_for_function(idle)

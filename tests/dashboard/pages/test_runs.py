@@ -77,7 +77,7 @@ def table(client, **values):
 def names(made) -> list[str]:
     """The runs in the order of their rows."""
     text = json.dumps(made["training-runs-table"]["tree"])
-    return re.findall(r'"data-of": "([^"]+)"', text)
+    return list(dict.fromkeys(re.findall(r'"data-of": "([^"]+)"', text)))
 
 
 def act(client, button, opened="second", last=None, search="", request=None, **typed):

@@ -1,6 +1,7 @@
 """Runs in a real browser: rename, tag, promote, delete, bring back, export and import one, and find one."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -170,3 +171,20 @@ def test_the_table_and_the_drawer_can_be_used_by_everybody(address, new_page, id
         assert violations(page, SERIOUS) == []
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
         page.context.close()
+
+
+def test_a_run_is_opened_by_its_name_and_used_from_its_drawer(address, new_page, idle):
+    """What a phone shows of the table is names: buttons at the ends of rows are a swipe away."""
+    page = new_page(viewport={"width": 390, "height": 844})
+    training(page, address, idle)
+    name = row(page, "second").get_by_role("button", name="second", exact=True)
+    name.scroll_into_view_if_needed()
+    expect(row(page, "second").get_by_role("button", name="Details")).not_to_be_in_viewport()
+    name.click()
+    drawer = page.locator("#training-run-drawer.open")
+    drawer.get_by_role("button", name="Use", exact=True).click()
+    expect(drawer).to_contain_text("in use")
+    expect(page).to_have_url(re.compile(r"[?&]run=second"))
+    expect(page.locator("#training-changed-table table")).to_be_visible()
+    table = page.locator(".differing").first
+    assert table.evaluate("one => one.scrollWidth <= one.clientWidth")
