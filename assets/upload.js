@@ -3,6 +3,7 @@
 (function () {
   'use strict';
   const ZONE = 'prediction-upload';
+  const ANSWER = 'prediction-answer-card';
   const MOST = 12000000; /* as dashboard/services/uploads.py PAGE_BYTES; a test compares */
   const SIDE = 768; /* as dashboard/services/uploads.py SIDE, to which the server would make it small; a test compares */
   const SOON = 300; /* ms within which nothing is said of waiting */
@@ -128,6 +129,19 @@
     for (const id of ['prediction-label', 'prediction-confidence', 'prediction-error']) say(id, { children: '' });
   }
 
+  /* On a phone the answer lies below the field, what one may send and the camera: it comes into sight, or what was refused. */
+  const NARROW = '(max-width: 767px)';
+  const lead = (id, block) => {
+    const part = document.getElementById(id);
+    if (part && matchMedia(NARROW).matches) window.dash_clientside.reveal(part, block);
+  };
+  new MutationObserver((records) => {
+    for (const { target } of records) if (target.id === 'prediction-error' && target.textContent) lead(target.id, 'center');
+  }).observe(document.documentElement, { subtree: true, childList: true });
+  document.addEventListener('click', (e) => {
+    if (e.target.closest && e.target.closest('#prediction-samples-random,#prediction-samples-grid [data-search]')) lead(ANSWER);
+  });
+
   async function take(file, hand) {
     const mine = ++last;
     const timer = setTimeout(() => { if (mine === last && input()) wait(file); }, SOON);
@@ -137,6 +151,7 @@
     window.dash_clientside.set_props('prediction-picture-came', { data: came.get(ready) || null });
     passing = true;
     try { hand(ready); } finally { passing = false; }
+    lead(ANSWER);
   }
   function choose(file) {
     const field = input();

@@ -103,6 +103,7 @@ def layout(services: Services, selection: Selection, explanation: Component) -> 
             html.Div([plain.place(Ids.CHOICES, className="told"), slider], className="ways"),
             html.Div([explanation, words, bars], id=Ids.BODY, className="answer"),
         ],
+        id=Ids.CARD,
         className="ff-card",
     )
 

@@ -20,6 +20,7 @@ LARGEST = 100_000  # pixels of a side
 
 
 class Ids(StrEnum):
+    CARD = "prediction-answer-card"
     STATE = "prediction-answer-state"  # the picture as the network saw it: {run, image, whole, target, …}
     FACE = "prediction-answer-face"
     BODY = "prediction-answer-body"

@@ -1,8 +1,10 @@
 """The studio in a browser while an answer is on its way."""
 
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from dashboard.pages.prediction.answer import ASKING, NO_PICTURE_YET
@@ -64,3 +66,23 @@ def test_a_question_that_gets_no_answer_says_so_and_can_be_asked_again(shipped, 
     bad.get_by_role("link", name="Try again").click()
     expect(page.locator("#app-page #prediction-label")).not_to_be_empty(timeout=60_000)
     expect(page.locator(f"{FACE} .face")).to_have_count(0)
+
+
+def test_on_a_phone_the_answer_comes_into_sight_or_what_was_refused(shipped, page, idle, run):
+    """The answer lies below the field, the camera and what one may send."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{shipped}/prediction")
+    page.wait_for_function(idle)
+    field = page.locator("#prediction-upload input[type=file]")
+    picture = io.BytesIO()
+    Image.fromarray(run.picture("test", 0).squeeze()).save(picture, "png")
+    field.set_input_files({"name": "one.png", "mimeType": "image/png", "buffer": picture.getvalue()})
+    expect(page.locator("#prediction-label")).not_to_be_empty(timeout=60_000)
+    page.wait_for_function(idle)
+    for part in ("#prediction-label", "#prediction-confidence"):
+        expect(page.locator(part)).to_be_in_viewport(ratio=1)
+    field.set_input_files({"name": "one.txt", "mimeType": "text/plain", "buffer": b"no picture"})
+    expect(page.locator("#prediction-error")).to_contain_text("not a picture")
+    expect(page.locator("#prediction-error")).to_be_in_viewport(ratio=1)
+    page.locator("#prediction-samples-random").click()
+    expect(page.locator("#prediction-label")).to_be_in_viewport(ratio=1, timeout=60_000)
