@@ -1,6 +1,7 @@
 """A new training on the corrected training images. What is decided by now is frozen for it, in a file of its own."""
 
 import secrets
+from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
@@ -163,11 +164,11 @@ def what(run: RunData, current_labels: CurrentLabels, selection: Selection) -> t
     relabelled, excluded = label_review.corrections(run, current_labels)
     labelled = to_label.labelled(run, current_labels)
     if not relabelled and not excluded and not labelled:
-        none = ["No decision of yours changes the training images yet: ", to_split("review the split Train", selection)]
-        none += (
-            [" first, or ", to_split("label what is Unlabelled", selection, UNLABELLED)] if run.has_unlabelled else []
-        )
-        return html.P([*none, "." if run.has_unlabelled else " first."], className="quiet"), False
+        here = label_review.split_of(selection) == "train"
+        ways: list[Any] = ["decide some of these" if here else to_split("review the split Train", selection), " first"]
+        if run.has_unlabelled:
+            ways += [", or ", to_split("label what is Unlabelled", selection, UNLABELLED)]
+        return html.P(["No decision of yours changes the training images yet: ", *ways, "."], className="quiet"), False
     ends = ["" if len(part) == 1 else "s" for part in (relabelled, excluded)]
     words = [html.B(f"{len(relabelled):,}"), f" label{ends[0]} changed, "]
     words += [html.B(f"{len(excluded):,}"), f" image{ends[1]} left out"]

@@ -444,3 +444,11 @@ def test_what_has_to_be_reviewed_first_is_a_press_away(app):
     assert "No decision of yours" in told
     led = Selection.parse(re.search(r'"data-search": "([^"]+)"', told)[1])
     assert (led.run, led.split) == ("toy", "reference")
+    _, made = fired_in_process(app).fire_with(
+        "review-retrain-what.children",
+        "review-view-state.data",
+        {"review-view-state.data": "?run=toy&split=reference"},
+    )
+    told = json.dumps(made["review-retrain-what"])
+    assert "decide some of these first" in told.replace('", "', "").replace('["', "")
+    assert "data-search" not in told, "nobody is led to where they are"
