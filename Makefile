@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input --no-
 
 # Threads that wait for each other sleep instead of spinning: beside other work, spinning takes 20 times as long.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Nothing is compiled when it is installed: what is imported has to be kept, or each process compiles torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Stamps live inside .venv, so deleting .venv forgets them; each is older than its list only when the list changed.
 RUN := .venv/.installed-run

@@ -187,6 +187,16 @@ def test_make():
     held("make", sorted(targets))
 
 
+def test_what_make_starts_keeps_what_it_compiles():
+    """Whatever the shell says: of what pip puts down uncompiled, each process would compile two seconds' worth anew."""
+    wanted = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    asked = "include Makefile\nshown: ; @env"
+    make = ["make", "-f", "-", "shown"]
+    shown = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True, input=asked, env=wanted).stdout
+    assert "PATH=" in shown
+    assert "PYTHONDONTWRITEBYTECODE" not in shown
+
+
 def test_the_settings():
     """Every environment variable of ours that code or documents name."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
