@@ -1,6 +1,7 @@
 """What the columns of a table of predictions are for: told by their names and what is in them, or as a person says."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -312,16 +313,22 @@ def matched(
     """What the file calls a class → class id. Exact names go first; what differs in form alone is a suggestion, and
     taken where suggestions are."""
     places: dict[str, int] = {}
+    first = {name: place for place, name in reversed([*enumerate(classes)])}
     for body in bodies:
         wanted = normal(names.get(body, body))
-        if wanted in classes and body not in places:
-            places[body] = classes.index(wanted)
-    free = [place for place in range(len(classes)) if place not in places.values()]
+        if wanted in first:
+            places[body] = first[wanted]
+    taken = {*places.values()}
+    free: dict[str, list[int]] = {}
+    for place, name in enumerate(classes):
+        if place not in taken:
+            free.setdefault(folded(name), []).append(place)
     loose = [body for body in bodies if body not in places and names.get(body) != ""]
-    for body in loose:
-        alike = [place for place in free if folded(classes[place]) == folded(body)]
-        rivals = [other for other in loose if folded(other) == folded(body)]
-        if len(alike) == 1 and len(rivals) == 1:
+    forms = [folded(body) for body in loose]
+    rivals = Counter(forms)
+    for body, form in zip(loose, forms, strict=True):
+        alike = free.get(form, ())
+        if len(alike) == 1 and rivals[form] == 1:
             if suggestions:
                 places[body] = alike[0]
                 found.notes.append(f"{body!r} is taken as the class {classes[alike[0]]!r}")

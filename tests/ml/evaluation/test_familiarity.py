@@ -8,6 +8,7 @@ from torch import nn
 from ml.data.base import Split
 from ml.evaluation import familiarity
 from ml.evaluation.context import EvaluationContext
+from ml.evaluation.familiarity import retaken
 from ml.images.form import Form
 from ml.inference.classifier import STATISTICS, Classifier
 from ml.stats.ood import OodModel
@@ -74,16 +75,16 @@ def test_renderings_come_out_as_they_went_in():
     images, _ = bars(6, 1)
     form = Form.of(images)
     for image in images:
-        again = familiarity.retaken(image, form, np.random.default_rng(2))
+        again = retaken(image, form, np.random.default_rng(2))
         assert again.shape == image.shape
         assert np.corrcoef(image.ravel(), again.ravel())[0, 1] > 0.8
-        np.testing.assert_array_equal(again, familiarity.retaken(image, form, np.random.default_rng(2)))
+        np.testing.assert_array_equal(again, retaken(image, form, np.random.default_rng(2)))
         assert not np.array_equal(again, image)
 
 
 def test_only_a_plain_background_is_rendered():
     with pytest.raises(ValueError, match="plain background"):
-        familiarity.retaken(bars(1, 0)[0][0], Form(28, 28, 1), np.random.default_rng(0))
+        retaken(bars(1, 0)[0][0], Form(28, 28, 1), np.random.default_rng(0))
 
 
 def test_the_noun_tells_bars_from_noise(classifier, monkeypatch):
