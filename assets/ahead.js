@@ -7,6 +7,7 @@
   const UPDATE = '/_dash-update-component';
   const GALLERY = 'dashboard-gallery-grid', TITLE = 'dashboard-gallery-title', FACE = 'dashboard-gallery-face';
   const COUNT = 'selection-count', CHIPS = 'selection-chips', PAGE = 'app-page', CHART = 'dashboard-confusion-graph';
+  const DRAWER = 'sample-drawer-shown', LAYER = 'sample-drawer-why-layer';
   const ASIDE = ['sample', 'way', 'edits', 'matrix', 'contrast', 'versus', 'look', 'level', 'abstain', 'scaling'];
   const KEPT_MS = 5000, MOST = 6, REST_MS = 60, LATE_MS = 150;
   const address = window.dash_clientside.address;
@@ -14,7 +15,7 @@
   const ask = window.fetch;
   let turn = 0, timer = 0, over = null;
 
-  const part = (output) => [GALLERY, COUNT, PAGE].find((id) => output.includes(id + '.'));
+  const part = (output) => [GALLERY, COUNT, PAGE, DRAWER].find((id) => output.includes(id + '.'));
   const key = ({ output, inputs, state }) => JSON.stringify([output, inputs, state || []]);
   const fresh = (one) => one && performance.now() - one.at < KEPT_MS;
 
@@ -135,10 +136,20 @@
     return there.pathname === window.location.pathname ? null : ahead(PAGE, { 'url.pathname': there.pathname, 'url.search': there.search });
   }
 
+  /* the drawer of the image under the pointer, null for anything else and on pages that show the image themselves */
+  const layer = () => (document.getElementById(LAYER) || {}).value;
+  function opens(target) {
+    const tile = target && target.closest && target.closest('[data-sample][data-search]'), drawer = document.getElementById('sample-drawer');
+    if (!tile || tile.dataset.path || tile.dataset.own || !drawer || drawer.dataset.elsewhere.split(' ').includes(address.page())) return null;
+    return ahead(DRAWER, {
+      'sample-drawer-asked.data': tile.dataset.search, 'url.pathname': window.location.pathname, [`${LAYER}.value`]: layer(),
+    });
+  }
+
   function rest() {
     timer = 0;
     const target = over;
-    if (leadsTo(target)) return;
+    if (leadsTo(target) || opens(target)) return;
     const search = target && pointed(target);
     if (search === null || search === undefined || !narrows(search)) return;
     const { gallery } = asked(search);
@@ -152,7 +163,7 @@
   document.addEventListener('pointermove', (e) => { if (e.pointerType !== 'touch') moved(e); }, { passive: true, capture: true });
   document.addEventListener('focusin', (e) => { if (e.target.matches('nav a[data-page]')) moved(e); });
   document.addEventListener('pointerout', (e) => { /* what it rested on is left: what has not come is not wanted any more */
-    const left = e.target.closest && e.target.closest('[data-search][data-add],nav a[data-page],.nsewdrag');
+    const left = e.target.closest && e.target.closest('[data-search][data-add],[data-sample],nav a[data-page],.nsewdrag');
     if (left && !left.contains(e.relatedTarget)) [...answers].forEach(([name, one]) => { if (!one.ended && !one.wanted && !e.buttons) drop(name); });
   }, { passive: true, capture: true });
   document.addEventListener('pointerdown', (e) => {
@@ -160,6 +171,11 @@
     if (e.button || e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
     const page = leadsTo(e.target);
     if (page) page.wanted = true;
+    const drawer = opens(e.target);
+    if (drawer) {
+      drawer.wanted = true;
+      drawer.told.then((told) => { if (told && told.response[DRAWER]) window.dash_clientside.maps.begin(told.response[DRAWER].data, layer()); });
+    }
     const search = pointed(e.target);
     if (search !== null && narrows(search)) Object.values(asked(search)).forEach((one) => { if (one) one.wanted = true; });
   }, { passive: true, capture: true });

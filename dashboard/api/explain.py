@@ -1,6 +1,7 @@
 """POST /api/v1/explain, what in a picture spoke for a class; and the pictures of it that pages show by address."""
 
 import io
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -140,21 +141,34 @@ def overlay_png(attribution: np.ndarray) -> bytes:
 
 
 def picture(services: Services, run_id: str, split: str, example_id: int) -> Response:
-    """The overlay of one example of a run, for the class, method and layer of the address.
+    """The overlay of one example of a run, for the class, method and layer of the address; beside: another class that
+    will be asked about as well, which a method of SHARED does at once.
 
     A run's weights never change, so neither does the picture. Raises RequestError, Missing, Broken, NoExplanation.
     """
     run = services.store.open(run_id)
     current(run.picture_set[1])
     image = run.picture(split, example_id)
-    target = request.args.get("target", "")
-    if not target.isascii() or not target.isdigit() or int(target[:6]) >= len(run.classes):
+    target, beside = (named(run.classes, name) for name in ("target", "beside"))
+    if target is None:
         raise RequestError(404, "There is no such class.")
     method, layer = request.args.get("method", "grad-cam"), request.args.get("layer", "")
+    both = sorted({target, target if beside is None else beside})  # the same for both, so that one asks for both
     try:
-        attribution = services.explainer.explain(run.run_id, image, int(target), method, layer=layer)
+        maps = services.explainer.together(run.run_id, image, both, method, layer=layer)
     except Broken:  # is a ValueError
         raise
     except ValueError:
         raise RequestError(404, "There is no such explanation.") from None
+    attribution = maps[both.index(target)]
     return Response(overlay_png(attribution), mimetype="image/png", headers={"Cache-Control": kept()})
+
+
+def named(classes: Sequence[str], name: str) -> int | None:
+    """The class of a query of the address by its number, None where it names none. Raises RequestError."""
+    value = request.args.get(name)
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 6 or int(value) >= len(classes):
+        raise RequestError(404, "There is no such class.")
+    return int(value)

@@ -13,7 +13,7 @@ from dashboard.data.run import RunData
 from dashboard.exports.tables import Table, of_services
 from dashboard.format.numbers import percent
 from dashboard.services.container import Services
-from dashboard.services.explainer import NoExplanation, ways
+from dashboard.services.explainer import SHARED, NoExplanation, ways
 from dashboard.state.selection import Selection
 from ml.artifacts import kinds
 from ml.artifacts.reader import Missing
@@ -32,6 +32,7 @@ SENTENCES = {
     "occlusion": "Patches whose covering lowers the class's probability",
 }
 HELP = "The brighter, the more a place spoke for that class. Nothing lit: nothing there did."
+QUICK = ("grad-cam", "gradients")  # of a few passes through the network; others take some fifty
 ROWS = (0, 1)
 STRENGTH = 72
 SMOOTH = 64  # pixels a side above which a picture is shown as it is, not in squares
@@ -161,6 +162,33 @@ def over(url: str, height: int, width: int, shown: Sequence[str] = METHODS, *, l
     alone |= {} if "grad-cam" in shown else {"--alone": "1"}
     smooth = {"--rendering": "auto"} if max(height, width) > SMOOTH else {}
     return {"--picture": f"url({url})", "--ratio": f"{width} / {height}", **smooth, **alone}
+
+
+def addresses(run: RunData, id: str, url: str, targets: Sequence[Target]) -> list[dict[str, Any]]:
+    """Where each map goes, by which address it comes and what it shows; those first that are quick.
+
+    url: of the picture's maps, with a query. Both classes are named to a
+    method that answers for several at once, so that it is asked once.
+    """
+    first, second = targets
+    rows = {0: (first, second), 1: (second, first)}
+    offer = offered(run)
+    maps = [(row, way) for row in rows for way in offer]
+    made = []
+    for row, way in sorted(maps, key=lambda one: one[1] not in QUICK):
+        target, other = rows[row]
+        beside = f"&beside={other.id}" if way in SHARED else ""
+        there = way != "grad-cam" or convolved(run)
+        made.append(
+            {
+                "id": cell(id, row, way),
+                "src": f"{url}&target={target.id}&method={way}{beside}" if there else "",
+                "alt": alt(way, target),
+                "quick": way in QUICK,
+                "way": way,
+            }
+        )
+    return made
 
 
 def without(run: RunData) -> str:

@@ -1,7 +1,7 @@
 """One image, up close: what was said of it, why, and what it resembles. Opened by `sample` in the URL."""
 
 import numpy as np
-from dash import Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from dashboard.components import badge, button, evidence, explanations, known_answer, more_like, plain
@@ -31,8 +31,7 @@ ALIKE = "sample-drawer-alike"
 ALREADY_SHOWN = ("/prediction", "/review", "/robustness")  # pages that show the sample themselves
 SAMPLE_SEARCH = "sample-drawer-asked"  # dcc.Store: the address whose sample is shown, "" while the drawer is closed
 ELSEWHERE = "sample-drawer-elsewhere"  # dcc.Store: pages that show the sample themselves
-MAP_ADDRESSES = "sample-drawer-shown"  # dcc.Store: the maps' address without their queries, and the classes asked about
-SETTLED = 250  # ms on one sample before the slower maps are asked for, so that walking through samples stays quick
+MAP_ADDRESSES = "sample-drawer-shown"  # dcc.Store: the maps' addresses and places, those first that are quick
 
 
 def layout() -> html.Aside:
@@ -55,7 +54,7 @@ def layout() -> html.Aside:
         ],
         id=DRAWER,
         className="drawer",
-        **{"aria-label": "Sample"},
+        **{"aria-label": "Sample", "data-elsewhere": " ".join(ALREADY_SHOWN)},
     )
 
 
@@ -144,27 +143,9 @@ def register(app: Dash, services: Services) -> None:
 
 
 def register_maps(app: Dash) -> None:
-    """The maps of what spoke for which class are asked for by the browser, the slower ones once one stays."""
+    """The maps of what spoke for which class are asked for by the browser (assets/maps.js)."""
     app.clientside_callback(
-        """(shown, layer) => {
-            if (!shown) return;
-            const cam = (map) => map.way === 'grad-cam';
-            const address = (map) => {
-                if (cam(map) && !shown.cam) return '';
-                const at = cam(map) && layer && layer !== 'auto' ? `&layer=${layer}` : '';
-                return `${shown.url}&target=${map.target}&method=${map.way}${at}`;
-            };
-            const put = (maps) => maps.forEach((map) =>
-                dash_clientside.set_props(map.id, {src: address(map), alt: map.alt}));
-            const now = JSON.stringify(shown), news = now !== window.ffShown;
-            window.ffShown = now;
-            if (news) {
-                window.clearTimeout(window.ffSettled);
-                shown.maps.forEach((map) => dash_clientside.set_props(map.id, {src: '', alt: ''}));
-                window.ffSettled = window.setTimeout(() => put(shown.maps.filter((map) => !cam(map))), SETTLED);
-            }
-            window.setTimeout(() => put(shown.maps.filter(cam)), 0);
-        }""".replace("SETTLED", str(SETTLED)),
+        ClientsideFunction("maps", "show"),
         Input(MAP_ADDRESSES, "data"),
         Input(f"{WHY}-layer", "value"),
         prevent_initial_call=True,
@@ -244,20 +225,8 @@ def sample(
     layers = run.manifest.get("layers", [])
     options = explanations.places(layers)
     targets = explanations.targets(probabilities, run.classes, label)
-    shown = {
-        "url": f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png?v={run.picture_set[1]}",
-        "cam": explanations.convolved(run),
-        "maps": [
-            {
-                "id": explanations.cell(WHY, row, way),
-                "target": target.id,
-                "way": way,
-                "alt": explanations.alt(way, target),
-            }
-            for row, target in enumerate(targets)
-            for way in explanations.offered(run)
-        ],
-    }
+    where_maps = f"/explanations/{run.run_id}/{selection.split}/{selection.sample}.png?v={run.picture_set[1]}"
+    shown = {"maps": explanations.addresses(run, WHY, where_maps, targets)}
     note = [
         f"As the network sees it, {width} × {height}. {explanations.kept(run)}",
         known_answer.without_maps(run, explanations.convolved(run)),

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from dashboard.components.sample_drawer import proof, sample, tags
 from dashboard.data.run import RunData
 from dashboard.data.store import Store
 from dashboard.services.container import Services
+from dashboard.services.explainer import Explainer
 from dashboard.services.jobs import Jobs
 from dashboard.shell import create_app
 from dashboard.state.selection import Selection
@@ -109,7 +111,7 @@ def test_the_drawer_asks_for_six_maps(services, run):
     assert layer == "auto"
     assert len(shown["maps"]) == 6
     assert {m["way"] for m in shown["maps"]} == set(explanations.METHODS)
-    assert len({m["target"] for m in shown["maps"]}) == 2
+    assert len({re.search(r"target=(\d+)", m["src"])[1] for m in shown["maps"]}) == 2
     kept = sample(services, Selection(run="toy", sample=int(predictions.ids[0])), layer=options[-1]["value"])
     assert kept[-2] == options[-1]["value"]
     assert sample(services, Selection(run="toy", sample=int(predictions.ids[0])), layer=["forged"])[-2] == "auto"
@@ -231,6 +233,36 @@ def test_layers_are_asked_for_by_name(client, services, run, toy_home):
     assert own.data != early.data
     for wrong in ("body.99", "head", "..%2f"):
         assert web.get(f"{where}&layer={wrong}").status_code == 404
+
+
+def test_the_drawer_asks_for_quick_maps_first_and_for_two_classes_at_once(run):
+    targets = explanations.targets(np.array([0.1, 0.6, 0.3]), ("a", "b", "c"), 0)
+    made = explanations.addresses(run, "why", "/explanations/toy/test/3.png?v=1", targets)
+    assert [(one["id"], one["src"].partition("v=1&")[2]) for one in made] == [
+        ("why-map-0-grad-cam", "target=1&method=grad-cam"),
+        ("why-map-1-grad-cam", "target=0&method=grad-cam"),
+        ("why-map-0-integrated", "target=1&method=integrated&beside=0"),
+        ("why-map-0-occlusion", "target=1&method=occlusion&beside=0"),
+        ("why-map-1-integrated", "target=0&method=integrated&beside=1"),
+        ("why-map-1-occlusion", "target=0&method=occlusion&beside=1"),
+    ]
+    assert [one["quick"] for one in made] == [True, True, False, False, False, False]
+
+
+@pytest.mark.parametrize("way", ["integrated", "occlusion"])
+def test_maps_asked_for_two_classes_at_once_have_the_pixels_of_one(services, toy_home, run, monkeypatch, way):
+    asked = []
+    several = Explainer._several
+    monkeypatch.setattr(Explainer, "_several", lambda *them: asked.append(them[3]) or several(*them))
+    own, both = (create_app(services.store.library.artifacts, home=toy_home).server.test_client() for _ in range(2))
+    where = f"/explanations/toy/test/{run.predictions('test').ids[0]}.png?method={way}"
+    for target, other in ((2, 1), (1, 2)):
+        alone, beside = own.get(f"{where}&target={target}"), both.get(f"{where}&target={target}&beside={other}")
+        assert (alone.status_code, beside.status_code) == (200, 200)
+        assert alone.data == beside.data
+    assert asked == [[1, 2]], "the second finds what the first asked for"
+    for wrong in ("", "99", "-1", "x"):
+        assert both.get(f"{where}&target=1&beside={wrong}").status_code == 404
 
 
 def test_an_announced_question_finds_the_network_ready(services, toy_home, monkeypatch):
