@@ -132,7 +132,7 @@ def asked(form: Form) -> bytes:
 def ask(raws: Sequence[bytes | Path], start: int, to: IO[bytes], back: IO[bytes]) -> list[Outcome]:
     """What the process at the other end says of pictures, the first of which has the place `start`. Raises Unwritten,
     and EOFError, ValueError or OSError where it has ended."""
-    told = [str(one) if isinstance(one, Path) else len(one) for one in raws]
+    told = [os.path.abspath(one) if isinstance(one, Path) else len(one) for one in raws]  # it works in another folder
     to.write(json.dumps([start, told]).encode() + b"\n")
     for one in raws:
         if isinstance(one, bytes):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -70,6 +71,13 @@ def test_processes_and_threads_make_the_same(folder, zipped, tmp_path, monkeypat
     assert made(folder, tmp_path / "home", monkeypatch, 1) == alone
     assert made(zipped, tmp_path / "home", monkeypatch, 1) == made(zipped, tmp_path / "home", monkeypatch, 1_000)
     assert not list((tmp_path / "home").iterdir())
+
+
+def test_a_folder_named_from_where_one_is(folder, tmp_path, monkeypatch):
+    alone = made(folder, tmp_path / "home", monkeypatch, 1_000)
+    monkeypatch.chdir(folder.parent)
+    there = made(Path(folder.name), tmp_path / "home", monkeypatch, 1)
+    assert there == alone
 
 
 def test_a_process_that_is_killed_costs_nothing(folder, tmp_path, monkeypatch):
