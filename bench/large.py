@@ -44,7 +44,7 @@ def picture(label: int, rng: np.random.Generator, side: int) -> np.ndarray:
     return np.clip(field + rng.normal(0, 6, field.shape), 0, 255).astype(np.uint8)
 
 
-def write(target: Path, n: int, side: int) -> None:
+def write(target: Path, n: int, side: int, grey: bool = False) -> None:
     """One tar of n JPEGs with their labels beside them."""
     with tarfile.open(target, "w") as archive:
         for number in range(n):
@@ -55,7 +55,8 @@ def write(target: Path, n: int, side: int) -> None:
                 label = int(rng.integers(CLASSES))
                 rng.random()
             file = io.BytesIO()
-            Image.fromarray(picture(label, rng, side)).save(file, "JPEG", quality=90)
+            made = Image.fromarray(picture(label, rng, side))
+            (made.convert("L") if grey else made).save(file, "JPEG", quality=90)
             for ending, content in (("jpg", file.getvalue()), ("cls", str(label).encode())):
                 entry = tarfile.TarInfo(f"{number:08}.{ending}")
                 entry.size = len(content)
@@ -142,7 +143,7 @@ def main(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fashion-forward-large-") as folder:
         home, tar = Path(folder) / "home", Path(folder) / "large.tar"
         began = time.perf_counter()
-        write(tar, n, side)
+        write(tar, n, side, options.grey)
         print(f"{n:,} JPEGs of {side} pixels made in {time.perf_counter() - began:.0f} s", flush=True)
         size = f"{side}x{side}"
         lines = [measured("import", ["-m", "ml", "data", "import", str(tar), "--name", NAME, "--size", size], home)]

@@ -169,6 +169,7 @@ def main() -> int:
     parser.add_argument("--strict", action="store_true")
     parser.add_argument("--pictures", type=int, help="of a whole data set that is made up instead: see bench/large.py")
     parser.add_argument("--side", type=int, default=64, help="their height and width (default 64)")
+    parser.add_argument("--grey", action="store_true", help="grey ones, a third of the room on the disk")
     options = parser.parse_args()
     if options.pictures:
         return large.main(options)

@@ -37,3 +37,41 @@ def test_blocks_do_not_matter(monkeypatch):
     monkeypatch.setattr("ml.data.properties.BLOCK", 3)
     assert measure(images).equals(whole)
     assert len(measure(images[:0])) == 0
+
+
+def by_definition(images):
+    """float64 [n, 7], in double precision and in the words of `measure`, but for ink, in whole levels."""
+    found = []
+    for image in images:
+        levels = image.sum(-1, dtype=np.int64)
+        top = 255 * image.shape[-1]
+        grey = levels / top
+        border = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
+        away = np.abs(levels - np.median(border))
+        steep = np.hypot(*np.gradient(grey)).mean()
+        centred = grey - grey.mean()
+        even = (centred * centred[:, ::-1]).sum() / (centred**2).sum() if levels.std() else 1
+        places = [
+            (np.linspace(-1, 1, away.shape[1 - axis]) * away.sum(axis)).sum() / away.sum() if away.any() else 0
+            for axis in (0, 1)
+        ]
+        found.append([grey.mean(), grey.std(), (away * 10 > top).mean(), steep, even, *places])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("shape", [(40, 9, 12, 1), (20, 40, 33, 3), (3, 230, 224, 3), (4, 8, 8, 20)])
+@pytest.mark.parametrize(("low", "high"), [(0, 256), (250, 253), (7, 8)])
+def test_single_precision_says_what_double_does(shape, low, high):
+    """A picture of hardly any contrast loses most digits where its mean is not taken off first."""
+    images = np.random.default_rng(1).integers(low, high, shape, np.uint8)
+    found, expected = measure(images).to_numpy(), by_definition(images)
+    assert np.abs(found - expected).max() < 6e-5  # four digits are kept
+
+
+def test_a_tenth_away_is_no_ink():
+    """Of even numbers of pixels at the border the median may lie between levels, and others just a tenth of 255 away:
+    rounding decided whether they were ink."""
+    picture = np.full((1, 4, 4, 1), 100, np.uint8)
+    picture[0, 0], picture[0, 1, 0], picture[0, 2, 0] = 101, 101, 101  # half of the border each: 100.5
+    picture[0, 1:3, 1:3, 0] = [[126, 127], [75, 74]]
+    assert measure(picture)["ink"].item() == pytest.approx(2 / 16)
