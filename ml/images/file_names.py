@@ -1,5 +1,6 @@
 """What a file's name and folders say of it: text to be shown, a class, or that a system left it there."""
 
+import functools
 import os
 import re
 import unicodedata
@@ -32,7 +33,9 @@ BETWEEN_WORDS = re.compile(r"(?<=[^\W\d_])[\s_.:/\\-]+(?=[^\W_])|(?<=\d)[\s_.:/\
 
 def clean(name: str) -> str:
     """A name as it can be shown: one line, slashes between folders, NAME_LETTERS at most, its end kept."""
-    text = "".join(" " if _hidden(letter) else letter for letter in name.replace("\\", "/"))
+    text = name.replace("\\", "/")
+    if not (text.isascii() and text.isprintable()):  # of which there is nothing to be hidden, in most names
+        text = "".join(" " if _hidden(letter) else letter for letter in text)
     text = text.encode("utf-8", "replace").decode().strip()
     return text if len(text) <= NAME_LETTERS else f"…{text[1 - NAME_LETTERS :]}"
 
@@ -50,11 +53,18 @@ def spelled(path: str | os.PathLike[str]) -> str:
 
 def by_the_way(name: str) -> bool:
     """Whether a file is what a system leaves in folders, or lies in a folder of one, and is no picture of anybody's."""
-    *folders, file = name.replace("\\", "/").split("/")
-    if file.startswith((".", "~$")) or file.lower() in LEFT_BY_SYSTEMS or file.lower().endswith(":zone.identifier"):
+    folder, _, file = name.replace("\\", "/").rpartition("/")
+    low = file.lower()
+    if low.startswith((".", "~$")) or low in LEFT_BY_SYSTEMS or low.endswith(":zone.identifier"):
         return True
+    return low in FOLDERS_OF_SYSTEMS or (folder != "" and _of_a_system(folder))
+
+
+@functools.lru_cache(4_096)  # asked of each picture, several times, of which many lie in one
+def _of_a_system(folders: str) -> bool:
     return any(
-        one.lower() in FOLDERS_OF_SYSTEMS or (one.startswith(".") and one.strip(".") != "") for one in (*folders, file)
+        one.lower() in FOLDERS_OF_SYSTEMS or (one.startswith(".") and one.strip(".") != "")
+        for one in folders.split("/")
     )
 
 

@@ -102,9 +102,13 @@ def single(path: Path) -> Source:
 
 def entry(path: Path, top: Path) -> Entry:
     """A file in a folder of the disk."""
-    if path.is_file():
-        return Entry(_spelled(path, top), functools.partial(content, path), whole=functools.partial(Path, path))
-    return Entry(_spelled(path, top), problem="it is no file that can be opened")
+    return _entry(path, _spelled(path, top))
+
+
+def _entry(path: Path, name: str) -> Entry:
+    if os.path.isfile(path):
+        return Entry(name, functools.partial(content, path), whole=functools.partial(Path, path))
+    return Entry(name, problem="it is no file that can be opened")
 
 
 def _walk(top: Path) -> Iterator[Entry]:
@@ -120,8 +124,9 @@ def _walk(top: Path) -> Iterator[Entry]:
                 yield Entry(_spelled(inside / name, top), problem="it is a link to a folder that it lies in")
         if not folders and not files and inside != top:
             yield Entry(_spelled(inside, top))
+        within = f"{_spelled(inside, top)}/" if files and inside != top else ""
         for name in files:
-            yield entry(inside / name, top)
+            yield _entry(inside / name, within + spelled(name))
     for error in refused:
         yield Entry(_spelled(Path(error.filename), top), problem=f"this folder cannot be read: {error.strerror}")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ml.data.importing import names as class_names
-from ml.images import upload_archives
+from ml.images import file_names, upload_archives
 from ml.images.file_names import NAME_LETTERS, by_the_way, clean, truth
 from ml.images.form import Form
 from ml.images.upload_archives import Item, Limits, items
@@ -286,3 +286,10 @@ def test_pictures_are_asked_about_in_small_batches_and_in_order():
     }
     assert lines[6]["label"] == "Light"
     assert lines[6]["confidence"] == pytest.approx(160 / 255)
+
+
+def test_folders_of_many_files_are_looked_at_once():
+    file_names._of_a_system.cache_clear()
+    assert not any(by_the_way(f"set/cat/{i}.png") for i in range(100))
+    assert all(by_the_way(f"set/.git/objects/{i}") for i in range(100))
+    assert file_names._of_a_system.cache_info().misses == 2
