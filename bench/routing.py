@@ -4,7 +4,8 @@ The runs that `run=auto` asks, those that ship and those of FASHION_HOME, are as
 
 - photographs of clothes: FOLDER/<class>/<file>, such as validation/ of the clothing photographs (docs/datasets.md);
 - Fashion-MNIST's validation and test pictures as they are, enlarged, as photographs that nobody took, and as prints of
-  the whole picture or of what is cut out of it, in perspective on other ground;
+  the whole picture or of what is cut out of it, in perspective on other ground; with `--second-hand` on paper, on a
+  screen, cut out of paper and as things, as bench/scenes.py renders them apart from what the rule was chosen on;
 - what is no garment: written digits, letters, shapes, icons where there are some (/usr/share/icons), the photographs
   that come with scikit-learn, matplotlib and scikit-image, cut-outs of them, and FOLDER of `--pictures`.
 
@@ -26,6 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
 import numpy as np  # noqa: E402
 import photos  # noqa: E402
+import scenes  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 
 from ml import pipeline  # noqa: E402
@@ -33,6 +35,7 @@ from ml.commands.predict import candidate  # noqa: E402
 from ml.evaluation.photographs import printed, rendered  # noqa: E402
 from ml.images.decoding import FILE_BYTES, Refusal, decode  # noqa: E402
 from ml.inference import routing  # noqa: E402
+from ml.stats.intervals import wilson  # noqa: E402
 
 GREY = "fashion-mnist"
 Example = tuple[str, str, str, np.ndarray]  # kind, part, name of the data set that is right ('' for none), pixels
@@ -48,8 +51,8 @@ def files(folder: Path, n: int, rng: np.random.Generator) -> Iterator[np.ndarray
             continue
 
 
-def garments(n: int, rng: np.random.Generator) -> Iterator[Example]:
-    """Of Fashion-MNIST, n of each kind and part."""
+def garments(n: int, rng: np.random.Generator, *, second: bool = False) -> Iterator[Example]:
+    """Of Fashion-MNIST, n of each kind and part. second: rendered by the second hand."""
     library = pipeline.default_library()
     for part in ("validation", "test"):
         images = library.pictures(GREY, part).images
@@ -60,6 +63,10 @@ def garments(n: int, rng: np.random.Generator) -> Iterator[Example]:
             side = int(rng.choice([56, 112, 224, 512]))
             large = small.resize((side, side), Image.Resampling(int(rng.integers(4))))
             yield "enlarged", part, GREY, np.asarray(large)[..., None]
+            if second:
+                for kind in scenes.KINDS:
+                    yield kind, part, GREY, photos.sent(scenes.scene(images[next(rows)], rng, kind))
+                continue
             side = int(rng.integers(256, 900))
             yield "photographed", part, GREY, photos.sent(rendered(images[next(rows)], rng, side=side))
             yield "prints", part, GREY, photos.sent(printed(images[next(rows)], rng, side=side))
@@ -108,6 +115,9 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path, help="more pictures of anything else")
     parser.add_argument("-n", type=int, default=100, help="pictures of each kind and part")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--second-hand", action="store_true", help="renderings of bench/scenes.py in place of the app's"
+    )
     parser.add_argument("--strict", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -117,7 +127,7 @@ def main() -> int:
     of = {run_id: library.open(run_id).manifest["dataset"]["name"] for run_id in ids}
     print(f"asked: {', '.join(ids)}; n {options.n} of a kind, seed {options.seed}", file=sys.stderr)
     counts: dict[tuple[str, str, str], np.ndarray] = {}
-    mix = [*garments(options.n, rng), *strange(options.n, rng, options.pictures)]
+    mix = [*garments(options.n, rng, second=options.second_hand), *strange(options.n, rng, options.pictures)]
     if options.photos:
         mix += [("photographs of clothes", "validation", options.dataset, one)
                 for one in files(options.photos, 4 * options.n, rng)]  # fmt: skip
@@ -142,7 +152,10 @@ def main() -> int:
             )
     known = np.sum([row for (_, _, right), row in counts.items() if right], axis=0)
     other = np.sum([row for (_, _, right), row in counts.items() if not right], axis=0)
-    print(f"right run {known[1]} of {known[0]}; unlike: {known[2]} of these, {other[2]} of {other[0]} strange ones")
+    for words, part, n in (("right run", known[1], known[0]), ("known called unlike", known[2], known[0]),
+                           ("strange called unlike", other[2], other[0])):  # fmt: skip
+        low, high = (100 * float(end) for end in wilson(int(part), int(n)))
+        print(f"{words}: {part} of {n}, {100 * part / max(n, 1):.1f} % ({low:.1f} to {high:.1f})")
     return int(options.strict and (known[1] < 0.97 * known[0] or other[2] < 0.9 * other[0]))
 
 
