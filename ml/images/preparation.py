@@ -19,7 +19,7 @@ from ml.images.fitting import WORDS, fit, known
 from ml.images.form import Box, Form, Prepared, Step, Work, frame_pixels, pil, to_channels
 from ml.images.geometry import TURNS, leaning_angle, placed, rotated, uprighted
 from ml.images.pairs import one_of_a_pair
-from ml.images.sheets import find_sheets, laid_flat, reaches
+from ml.images.prints import of_print
 
 Mode = Literal["auto", "none", "full"]
 MODES: tuple[Mode, ...] = ("auto", "none", "full")
@@ -33,7 +33,6 @@ WAYS = {
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow's "L"
 CUT_OUT, CUT_OUT_QUICK = 128, 80  # pixels of the copy in which GrabCut looks for the thing
-WHOLE = 0.8  # of what lies on a plain ground, and of a sheet on it, both hold at least
 # ImageMagick's -sharpen 1x1, which the authors name: twice the picture minus a Gaussian of deviation 1, in 3 × 3
 _GAUSS = np.exp(-0.5 * np.add.outer(np.arange(-1, 2) ** 2, np.arange(-1, 2) ** 2))
 SHARPEN = -_GAUSS
@@ -74,7 +73,7 @@ def clear(work: Work) -> tuple[Work, str]:
     """
     if work.form.background is None:
         return work, "training pictures fill their frame"
-    if not work.lies and (printed := _of_print(work)) is not None:
+    if not work.lies and (printed := of_print(work)) is not None:
         return printed, "a print or a screen: what it lies on is left out"
     if work.flat:
         return work, "plain enough"
@@ -87,43 +86,6 @@ def clear(work: Work) -> tuple[Work, str]:
     return replace(
         work, image=image, ground=np.full(image.shape, level, np.float32), thing=thing
     ), f"{share} is the thing"
-
-
-def _of_print(work: Work) -> Work | None:
-    """What a print or a screen shows. Laid flat where that fills it as pictures of the form do, or nothing else lies on
-    the ground; else with its own ground in place of what it lies on. None where there is no print."""
-    found = find_sheets(work.image)
-    whole = found.sure is not None and _whole(found.sure.within, work.thing)
-    if found.corners is not None:
-        form = work.form
-        image, place = laid_flat(work.image, found.corners, form.width / form.height)
-        place = work.place @ np.vstack([place, [0.0, 0.0, 1.0]])
-        flat = find_background(replace(work, image=image, place=place, ground=None, thing=None))
-        if flat.thing is not None:
-            lies = reaches(_main(flat.thing), 2.5 / form.height)
-            if lies or whole:
-                return replace(flat, lies=lies, straight=True)
-    if found.sure is None or not whole:
-        return None
-    on_it = np.where(found.sure.within[:, :, None], work.image, np.rint(found.sure.ground).astype(np.uint8))
-    around = find_background(replace(work, image=on_it, ground=None, thing=None))
-    return None if around.thing is None else around
-
-
-def _main(thing: np.ndarray) -> np.ndarray:
-    """The largest part of a shape, bool [h, w], where it is more than a scrap; else nothing."""
-    import cv2
-
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(thing.astype(np.uint8), connectivity=8)
-    if count < 2:
-        return np.zeros_like(thing)
-    label = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    return (labels == label) & (stats[label, cv2.CC_STAT_AREA] >= 0.08 * thing.size)
-
-
-def _whole(within: np.ndarray, thing: np.ndarray | None) -> bool:
-    """Whether a sheet is all that lies on a plain ground, where there is one: a part of a garment may look like one."""
-    return thing is None or bool((within & thing).sum() >= WHOLE * (within | thing).sum())
 
 
 def straighten(work: Work) -> tuple[Work, str]:

@@ -226,3 +226,22 @@ def test_what_reaches_the_edges_is_told_from_what_floats():
     assert reaches(thing, 0.05)
     assert not reaches(thing, 0.01)
     assert reaches(thing.T, 0.05)
+
+
+def satchel(ground: int, cloth: int) -> np.ndarray:
+    """uint8 [300, 300, 3]: four straight sides of one colour on another, and on them a buckle."""
+    image = Image.new("RGB", (300, 300), (ground,) * 3)
+    draw = ImageDraw.Draw(image)
+    draw.polygon([(70, 60), (240, 75), (235, 250), (62, 235)], fill=(cloth,) * 3)
+    draw.rectangle((140, 140, 175, 175), fill=(cloth // 2,) * 3)
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("cloth", [110, 200])
+def test_a_bag_with_a_buckle_is_no_print_of_a_buckle(cloth):
+    """One is too dark for paper and too light for a screen; of the other the buckle covers but a twentieth."""
+    picture = satchel(250 if cloth == 110 else 20, cloth)
+    assert find_sheets(picture).corners is not None, "its sides are as clear as a sheet's"
+    prepared = prepare(picture, FORM)
+    assert not any("print" in step.why for step in prepared.steps)
+    assert (prepared.image > 60).mean() > 0.4, "the bag is there, not the buckle alone"
