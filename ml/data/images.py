@@ -18,6 +18,7 @@ from numpy.lib import format as npy
 from ml.system import atomic, small_files
 
 BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
+FETCHED = 1 << 17  # bytes of a mapped file that the system is told of at a time: of more it may fetch the first alone
 # of pictures that a network is asked about at a time: a layer of 32 channels makes 80 MB of them
 ASKED, LEAST_ASKED, ASKED_PIXELS = 250, 8, 600_000
 
@@ -31,7 +32,7 @@ class Images:
 
     dtype, ndim = np.dtype(np.uint8), 4
 
-    def __init__(self, source: "np.ndarray | Chain", rows: np.ndarray | None = None) -> None:
+    def __init__(self, source: "np.ndarray | Chain | Mapped", rows: np.ndarray | None = None) -> None:
         """rows: positions in `source`, in order; None for all of them."""
         self._source, self._rows = source, rows
 
@@ -82,24 +83,62 @@ class Images:
 AnyImages: TypeAlias = np.ndarray | Images
 
 
-class Filed:
-    """The pictures of a file that is opened for each time some are asked for: of thousands, none is kept open."""
+class Mapped:
+    """The pictures of a mapped file, uint8 [n, h, w, c]. Those that are asked for are read from the disk as a whole:
+    of a map that is read at random the system fetches one page of 4 kB after another, 37 for a picture of 224 pixels,
+    each of which somebody waits for."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError, ValueError."""
-        self._path, self.shape = path, _mapped(path).shape
+        small_files.judge(path)
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if found.dtype != np.uint8 or found.ndim != 4:
+            raise ValueError(f"{path.name} holds {found.dtype} {found.shape}, not pictures")
+        self._map: mmap.mmap | None = getattr(found, "_mmap", None) if hasattr(mmap, "MADV_RANDOM") else None
+        if self._map is not None:  # so that the system does not read ahead of what is asked for
+            self._map.madvise(mmap.MADV_RANDOM)
+        self._array, self.shape = found.view(np.ndarray), found.shape
+        self._start = getattr(found, "offset", 0) % mmap.ALLOCATIONGRANULARITY
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        return np.array(_mapped(self._path)[rows])
+        if self._map is not None and (places := np.arange(len(self))[rows]).size:
+            self._fetch(places)
+        return self._array[rows]
+
+    def _fetch(self, places: np.ndarray) -> None:
+        """Tell the system which are about to be read, in pieces of which it takes each as a whole; of a page or two, as
+        single small pictures are, that would take longer than it saves."""
+        places, size = np.unique(places), self._array[:1].nbytes
+        breaks = np.flatnonzero(np.diff(places) != 1) + 1
+        first, after = places[[0, *breaks]], places[[*(breaks - 1), -1]] + 1
+        begins, ends = (self._start + first * size) // mmap.PAGESIZE * mmap.PAGESIZE, self._start + after * size
+        long = ends - begins > 2 * mmap.PAGESIZE
+        for begin, end in zip(begins[long].tolist(), ends[long].tolist(), strict=True):
+            for start in range(begin, end, FETCHED):
+                self._map.madvise(mmap.MADV_WILLNEED, start, min(FETCHED, end - start))  # type: ignore[union-attr]
+
+
+class Filed:
+    """The pictures of a file that is opened for each time some are asked for: of thousands, none is kept open."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, ValueError."""
+        self._path, self.shape = path, Mapped(path).shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return np.array(Mapped(self._path)[rows])
 
 
 class Chain:
     """Arrays of pictures, uint8 [n, h, w, c], one behind the other; at least one."""
 
-    def __init__(self, *arrays: AnyImages | Filed) -> None:
+    def __init__(self, *arrays: "AnyImages | Mapped | Filed") -> None:
         self._arrays = arrays
         self._starts = np.cumsum([0, *map(len, arrays)])
         self.shape = (int(self._starts[-1]), *arrays[0].shape[1:])
@@ -232,7 +271,7 @@ def read(folder: Path, name: str) -> Stored:
         if "images" in archive:
             return Stored(archive["images"], labels, ids)
         rows = archive.get("rows")
-    source = _mapped(file_of(folder, name, part=rows is not None))
+    source = Mapped(file_of(folder, name, part=rows is not None))
     images = Images(source, rows)
     inside = rows is None or not len(rows) or 0 <= rows.min() <= rows.max() < len(source)
     if len(images) != len(labels) or not inside:
@@ -243,17 +282,6 @@ def read(folder: Path, name: str) -> Stored:
 def file_of(folder: Path, name: str, *, part: bool) -> Path:
     """Where the pictures of a split are mapped from. part: whether they are some of train's."""
     return folder / ("train.npy" if part else f"{name}.npy")
-
-
-def _mapped(path: Path) -> np.ndarray:
-    """uint8 [n, h, w, c]; at random, so that the system does not read ahead of what is asked for."""
-    small_files.judge(path)
-    source = np.load(path, mmap_mode="r", allow_pickle=False)
-    if source.dtype != np.uint8 or source.ndim != 4:
-        raise ValueError(f"{path.name} holds {source.dtype} {source.shape}, not pictures")
-    if isinstance(source, np.memmap) and hasattr(mmap, "MADV_RANDOM"):
-        source._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]
-    return source.view(np.ndarray)
 
 
 def _write_index(folder: Path, name: str, *, labels: np.ndarray, ids: np.ndarray, **more: np.ndarray) -> None:
