@@ -32,6 +32,7 @@ from ml.data.importing.finder import TABLES, looks_like_a_picture
 from ml.data.importing.records import Found, Unclear
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images import upload_archives
+from ml.images.file_names import clean
 from ml.system.paths import home_dir
 
 __all__ = ["Choices", "Found", "opened"]
@@ -143,7 +144,7 @@ def _folders_or_tables(
         if by_name is not None:
             return by_name
         if not read.read:
-            words = _unknown(shown, read) if lone else str(error)
+            words = _unknown(shown, read) if lone else _with_reason(str(error), read)
             raise (Unclear(words, read.unclear) if read.unclear else ValueError(words)) from error
         return read.found(shown, order)
     if all(map(class_folders.split_of, folders.classes)) and not read.sure:
@@ -160,6 +161,15 @@ def _folders_or_tables(
         return found
     named = any(name.rpartition("/")[2] in METADATA for name in read.names_of_tables)
     return found if named or len(read.finder.used) >= COVERED * read.finder.pictures() else folders
+
+
+def _with_reason(words: str, read: tables.Tables) -> str:
+    """What folders say of a table that they know by its name alone, with why it was not read."""
+    for name, reason in read.left_out.files:
+        before, found, _ = words.partition(f"No column of {clean(name)} was found")
+        if found:
+            return f"{before}{clean(name)} is not read: {reason}"
+    return words
 
 
 def _unknown(shown: str, read: tables.Tables) -> str:

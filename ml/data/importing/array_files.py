@@ -24,6 +24,10 @@ STL_SIDE, STL_NAMES = 96, "class_names.txt"
 MATLAB_BYTES = 4 * 2**30  # of one array, which is in memory for as long as it is copied
 CIFAR_NAMES = ("batches.meta.txt", "fine_label_names.txt")
 PICKLED = re.compile(r"(?:data_batch_\d|test_batch|batches\.meta)|.*\.(?:pkl|pickle|pt|pth|joblib)", re.IGNORECASE)
+NORB = (
+    "it is a matrix of NORB, not of MATLAB: write one picture of each pair, and its label, as x_train and y_train of "
+    "an npz"
+)
 OBJECTS = "it holds pickled objects, and pickles are never opened"
 
 
@@ -96,6 +100,10 @@ class Arrays:
         """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3, which is HDF5, what to do."""
         from scipy.io import loadmat, matlab, whosmat
 
+        with entry.place().open("rb") as file:
+            if file.read(4)[1:] == b"\x4c\x3d\x1e":
+                self._left_out.add(entry.name, NORB)
+                return
         try:
             forms = {name: shape for name, shape, _ in whosmat(entry.place())}
             for name, shape in forms.items():

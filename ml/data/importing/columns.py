@@ -112,6 +112,11 @@ def understood(
     else:
         pictures = [column for column in sample if ways[column]]
         if not pictures:
+            if several := [column for column in sample if _several(sample[column])]:
+                raise ValueError(
+                    f"its column {several[0]!r} holds lists of pictures, and a row is one picture here: write a row "
+                    f"for each, as pandas' explode({several[0]!r}) does, or the one that the label is of"
+                )
             return None
         image = min(pictures, key=lambda column: (_rank(column, IMAGES), ways[column] == "path"))
     found = Columns(image, ways[image])
@@ -207,6 +212,13 @@ def _way(cells: Sequence[Any]) -> str:
     ways = [_way_of(cell) for cell in filled]
     best = max(WAYS, key=ways.count)
     return best if filled and ways.count(best) * 2 >= len(filled) else ""
+
+
+def _several(cells: Sequence[Any]) -> bool:
+    """Whether most cells are lists of pictures, as Hugging Face's List(Image()) is."""
+    filled = [cell for cell in cells if cell is not None and cell != ""]
+    lists = [cell for cell in filled if isinstance(cell, list) and (not cell or _way_of(cell[0]) in ("file", "bytes"))]
+    return any(lists) and len(lists) * 2 >= len(filled)
 
 
 def _way_of(cell: Any) -> str:

@@ -252,3 +252,16 @@ def test_pictures_of_several_labels_are_refused_in_a_sentence(tmp_path):
     np.savez(tmp_path / "chestmnist.npz", train_images=drawn(size=(8, 8)), train_labels=labels)
     with pytest.raises(ValueError, match="each of 24 pictures has several labels, and here a picture has one"):
         Seen(tmp_path / "chestmnist.npz")
+
+
+def test_norbs_matrices_are_no_matlab(tmp_path):
+    """As LeCun's page describes them: a magic number, how many axes, their lengths, values."""
+    for part, kind, values in (
+        ("dat", 0x1E3D4C55, np.zeros((6, 2, 8, 8), np.uint8)),
+        ("cat", 0x1E3D4C54, np.zeros(6, "<i4")),
+    ):
+        head = np.array([kind, values.ndim, *values.shape, *[1] * (3 - values.ndim)], "<i4")
+        place = tmp_path / f"smallnorb-5x46789x9x18x6x2x96x96-training-{part}.mat"
+        place.write_bytes(head.tobytes() + values.tobytes())
+    with pytest.raises(ValueError, match="a matrix of NORB, not of MATLAB: write one picture of each pair"):
+        Seen(tmp_path)

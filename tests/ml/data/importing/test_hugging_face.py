@@ -118,3 +118,14 @@ def test_pictures_are_read_late_and_in_any_order(tmp_path, pictures):
     with importing.opened(tmp_path / "a.parquet") as found:
         for i in (23, 0, 6, 7, 20, 1):
             assert found.records[i].content() == pictures[i]
+
+
+@pytest.mark.parametrize("form", [pa.struct([("bytes", pa.binary()), ("path", pa.string())]), pa.binary()])
+def test_lists_of_pictures_say_what_to_do(tmp_path, pictures, form):
+    """List(Image()) of `datasets`, as of data sets for vision and language."""
+    own = [{"bytes": one, "path": None} if pa.types.is_struct(form) else one for one in pictures]
+    lists = [own[i : i + 1 + i % 3] for i in range(N)]
+    made = pa.table({"images": pa.array(lists, pa.list_(form)), "label": [f"{one}" for one in LABELS]})
+    pq.write_table(made, tmp_path / "train-00000-of-00001.parquet")
+    with pytest.raises(ValueError, match=r"its column 'images' holds lists of pictures.*explode\('images'\)"):
+        Seen(tmp_path)
