@@ -511,7 +511,7 @@ def test_nothing_is_unpickled():
                 assert options.get("weights_only") == "True", f"{path}: {ast.unparse(call)}"
                 # The trainer reads back its own checkpoint, and an import reads weights alone, in a process of its own;
                 # a run is never read this way.
-                where = ("ml.training", "ml.importing.from_weights")
+                where = ("ml.training", "ml.importing.checkpoints")
                 assert within(module_of(path), where), f"{path} may not torch.load"
 
 

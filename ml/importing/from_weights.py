@@ -3,7 +3,6 @@
 A state dict is a pickle: it is read here, in the process of its own, with weights_only, and goes on as safetensors.
 """
 
-import argparse
 import json
 from collections.abc import Mapping
 from functools import cache
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ml import models
-from ml.importing import recipes
+from ml.importing import checkpoints, recipes
 from ml.importing.conversion import Opened, Slot, Task, one_line
 from ml.importing.from_torchscript import INPUT, Form, write_either
 from ml.importing.graph import Unusable
@@ -25,7 +24,7 @@ from ml.inference.imported_torch import TORCHVISION, built, last_of
 from ml.system.torchvision_ops import declare
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
-WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "network")
+WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "network", "state", "module")
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "ema_model.")
 COUNTED = ("num_batches_tracked", "n_averaged")
 TOLD = 5
@@ -36,7 +35,7 @@ def opened(task: Task) -> Opened:
     """Raises Unusable, in a sentence, and Missing without the architecture's library."""
     name = task.path.name
     found, lines, said = read(task.path)
-    state, more = unwrapped(found, name)
+    state, more = unwrapped(found, task.path)
     lines += more
     height, width, channels = task.pictures.shape[1:]
     architecture, how = named(task, state, said, channels)
@@ -67,6 +66,8 @@ def opened(task: Task) -> Opened:
     said_so = "as was said" if task.wishes.size else "--input-size says otherwise"
     lines.append(f"pictures are given at {tall} × {wide} ({said_so})")
     names = tuple(said.get("label_names", ()))
+    if "asked" in said and len(names) != outputs:
+        names = ()  # of something else that the script kept
     if not names and outputs != len(task.classes):
         names = known(architecture, outputs)
     form = Form("nchw", tall, wide, deep, "float")
@@ -117,34 +118,20 @@ def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
 
             return load_file(path), [], {key: value for key, value in about.items() if isinstance(value, str)}
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # timm's scripts keep their arguments so
-            return torch.load(path, map_location="cpu", weights_only=True), [], said
+        found, lines = checkpoints.read(path)
+    except Unusable:
+        raise
     except Exception as error:
-        strange = _strange(path)
-        if any(one.startswith("torchao.") for one in strange):
-            raise Unusable(
-                f"{path.name} holds weights that torchao quantised, which are objects of its own: give the state dict "
-                "from before quantize_, or predictions"
-            ) from None
-        if strange:
-            raise Unusable(
-                f"{path.name} is a pickle that holds more than weights ({', '.join(strange[:3])}), which could run "
-                "anything: where it was made, torch.save(model.state_dict(), 'weights.pt'), and give that"
-            ) from None
+        if strange := checkpoints.objects(path):
+            raise checkpoints.refused(path, strange) from None
         raise Unusable(f"{path.name} cannot be read as weights ({one_line(error)}): copy it again") from None
+    return found, lines, checkpoints.said(found)
 
 
-def _strange(path: Path) -> list[str]:
-    """What besides weights a pickle names, without running any of it."""
-    try:
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(str(path)))
-    except Exception:  # damaged, or older than that function
-        return []
-
-
-def unwrapped(found: Any, name: str) -> tuple[dict[str, Tensor], list[str]]:
+def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
     """name → tensor, and sentences on what was taken. Raises Unusable where there are none."""
     lines: list[str] = []
+    name = path.name
     for _ in range(4):
         if not isinstance(found, Mapping):
             raise Unusable(f"{name} holds {type(found).__name__}, and weights by name are wanted: a state dict")
@@ -159,6 +146,8 @@ def unwrapped(found: Any, name: str) -> tuple[dict[str, Tensor], list[str]]:
             lines.append(f"weights taken: {keys[0]!r}")
         found = found[keys[0]]
     state = {str(key): one for key, one in found.items() if isinstance(one, Tensor)}
+    if any(isinstance(one, checkpoints.Unread) for one in found.values()):
+        raise checkpoints.refused(path, checkpoints.objects(path))
     if not state:
         raise Unusable(f"{name} holds no weights: torch.save(model.state_dict(), …) writes them")
     changed: list[str] = []
@@ -186,6 +175,9 @@ def named(task: Task, state: dict[str, Tensor], said: dict[str, Any], channels: 
     if isinstance(told, str) and told:
         name = told if ":" in told else told if told in models.MODELS else f"{models.TIMM}{told}"
         return name.split(".")[0], f"architecture: {name} (by its metadata)"
+    for one in said.get("asked", ()):
+        if fits(one, state, task, channels):
+            return one, f"architecture: {one} (as the checkpoint says, and its weights are of these names and shapes)"
     fit = [one for one in candidates() if fits(one, state, task, channels)]
     if len(fit) == 1:
         return fit[
