@@ -5,7 +5,9 @@ the likely forms are tried.
 import contextlib
 import dataclasses
 import io
+import json
 import warnings
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from ml.artifacts.reader import Broken
+from ml.importing import checkpoints
 from ml.importing.conversion import APART, Opened, Slot, Task, Unconvertible, one_line
 from ml.importing.graph import Unusable
+from ml.importing.sources import CONFIG_BYTES
 from ml.importing.understanding import LAYOUTS
 from ml.inference.imported import session_of
 from ml.inference.onnx import need
@@ -27,6 +31,8 @@ from ml.system.torchvision_ops import declare
 
 INPUT, OPSET = "images", 17
 SIDES = (224, 32, 28, 64, 96, 128, 256, 299, 384, 512)  # tried where a network does not take the data set's own size
+
+LARGEST = 4_096  # of a side that an exporter may say
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,35 @@ def opened(task: Task) -> Opened:
         raise Unusable(
             f"{task.path.name} is a TorchScript file that torch {torch.__version__} cannot open ({one_line(error)})"
         ) from None
-    found = of_module(module, task, (), "TorchScript does not say what it takes")
+    about, known = beside(task.path), "TorchScript does not say what it takes"
+    size = about.get("imgsz")
+    if (
+        not task.wishes.size
+        and isinstance(size, list)
+        and len(size) == 2
+        and all(one in range(4, LARGEST) for one in size)
+    ):
+        task = dataclasses.replace(task, wishes=dataclasses.replace(task.wishes, size=(size[0], size[1])))
+        known = "what was kept beside its code says its size"
+    found = of_module(module, task, checkpoints.names_in(about), known)
     named = ", ".join(sorted(str(one).removeprefix("torch.") for one in kinds))
     words = (f"its weights are {named}: it is asked in float32",) if kinds else ()
     return dataclasses.replace(found, lines=(*found.lines, *words))
+
+
+def beside(path: Path) -> dict[str, Any]:
+    """What an exporter kept beside the code as JSON, as ultralytics does in extra/config.txt; {} for none."""
+    with (
+        contextlib.suppress(OSError, ValueError, zipfile.BadZipFile, NotImplementedError),
+        zipfile.ZipFile(path) as whole,
+    ):
+        for one in whole.infolist():
+            if "/extra/" in one.filename and one.file_size <= CONFIG_BYTES:
+                with contextlib.suppress(ValueError, RecursionError):
+                    about = json.loads(whole.read(one))
+                    if isinstance(about, dict):
+                        return about
+    return {}
 
 
 def of_module(module: Any, task: Task, classes: tuple[str, ...], words: str) -> Opened:

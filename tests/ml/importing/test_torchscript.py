@@ -8,13 +8,13 @@ import torch
 
 from ml.__main__ import main
 from ml.artifacts.reader import Library
-from ml.importing import adding, conversion, publish, sources
+from ml.importing import adding, conversion, from_torchscript, publish, sources
 from ml.importing.graph import Unusable
 from ml.importing.trial import Tried
 from ml.importing.understanding import Wishes
 from ml.inference.imported import ImportedClassifier
 from tests.conftest import TOY, TOY_RUN
-from tests.ml.importing.conftest import kept, scripted, traced
+from tests.ml.importing.conftest import kept, quietly, scripted, traced
 
 
 class Given(torch.nn.Module):
@@ -143,3 +143,30 @@ def test_code_is_taken_from_the_command_line_alone(whole, toy_data, toy_home, tm
     monkeypatch.setattr(conversion, "taken", None)
     with pytest.raises(Unusable, match=r"nothing that may is taken from a page.*python -m ml runs add"):
         adding.understood([file], adding.NETWORK, toy_data, toy_home, adding.Choices(), tmp_path)
+
+
+def test_what_was_kept_beside_the_code_names_classes_and_says_the_size(toy_data, tmp_path):
+    """As ultralytics 8.4.190 exports a classifier: JSON in an extra file. By number they would be in another order."""
+    names = [*reversed(toy_data.classes)]
+    net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(4, len(names)))
+    about = {"task": "classify", "imgsz": [48, 40], "names": dict(enumerate(names))}
+    path = tmp_path / "best.torchscript"
+    with quietly():
+        made = torch.jit.trace(net.eval(), torch.zeros(1, 1, 48, 40))
+        torch.jit.save(made, str(path), _extra_files={"config.txt": json.dumps(about)})
+    pictures = np.asarray(toy_data["validation"].images[:32])
+
+    def found(**wishes) -> conversion.Opened:
+        with quietly():
+            return from_torchscript.opened(
+                conversion.Task(path, toy_data.classes, pictures, Wishes(**wishes), (0.5,), (0.5,))
+            )
+
+    for size, wishes in (((48, 40), {}), ((28, 28), {"size": (28, 28)})):
+        assert found(**wishes).names == tuple(names)
+        assert tuple(found(**wishes).input.shape[2:]) == size
+    for words in ("[]", "{", "{}", '{"names": 3, "imgsz": "x"}', '{"imgsz": [0, -1]}', '{"imgsz": [[], 1e9]}'):
+        with quietly():
+            torch.jit.save(made, str(path), _extra_files={"config.txt": words})
+        assert found().names == ()
+        assert tuple(found().input.shape[2:]) == (28, 28)
