@@ -1,9 +1,9 @@
 """A whole data set of N made-up pictures: `make bench-scale ARGS="--pictures 100000 --side 64"`.
 
-Writes JPEGs of as many colour pictures of one side as one tar (a WebDataset), then measures, each in a process of its
-own: import (splits, measures and near-duplicates with it), near-duplicates alone, one epoch of quick_cnn with
-everything that follows a training, and the Dashboard in process: the first page, what its panels draw, and a click on
-a cell of the matrix.
+Writes JPEGs of as many colour pictures of one side (with --grey grey ones) as one tar (a WebDataset), then measures,
+each in a process of its own: import (splits, measures and near-duplicates with it), near-duplicates alone, one epoch of
+quick_cnn with everything that follows a training, and the Dashboard in process: the first page, what its panels draw,
+and a click on a cell of the matrix.
 Of each: wall seconds and the most anonymous memory (RssAnon) of the process and its children together. Writes
 bench/results/large-N-S.json. The pictures go where TMPDIR says, and are deleted.
 """
