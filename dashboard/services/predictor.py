@@ -1,9 +1,8 @@
 """Asks a network: a picture in, an answer out."""
 
-import functools
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
@@ -34,11 +33,12 @@ class Answer:
     prepared: Prepared
     seconds: float
     output: Output
+    order: np.ndarray = field(init=False)
+    """Class ids, most likely first; equals in class order."""
 
-    @functools.cached_property
-    def order(self) -> np.ndarray:
-        """Class ids, most likely first; equals in class order."""
-        return np.argsort(-self.probabilities, kind="stable")
+    def __post_init__(self) -> None:
+        # no cached_property: up to Python 3.11 all answers would wait for one lock of the class
+        object.__setattr__(self, "order", np.argsort(-self.probabilities, kind="stable"))
 
     @property
     def predicted(self) -> int:

@@ -209,11 +209,16 @@ class Channel(HTTPChannel):
         self.refused = bool(self.requests and self.requests[0].error)
         super().service()
 
+    # The loop asks every connection both questions each time that any has something: of twenty that is a sixth of all
+    # Python that runs. So they are waitress's own, in one expression each, for a lookahead of 0.
     def readable(self) -> bool:
-        return self.ends is not None or super().readable()
+        ready = not (self.requests or self.total_outbufs_len or self.will_close or self.close_when_flushed)
+        return ready or self.ends is not None
 
     def writable(self) -> bool:
-        return self.over() if self.ends is not None else bool(super().writable())
+        if self.ends is not None:
+            return self.over()
+        return bool(self.total_outbufs_len or self.will_close or self.close_when_flushed)
 
     def over(self) -> bool:
         """Whether enough of a refused body was thrown away."""

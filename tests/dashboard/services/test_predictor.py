@@ -1,5 +1,7 @@
 """Answers, on a toy run that was really trained."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,10 @@ def test_every_way_is_asked_as_if_it_were_alone(every_step, asking):
         np.testing.assert_allclose(alone.probabilities, one.probabilities, atol=1e-5)
     with pytest.raises(ValueError, match="a box is"):
         asking.predictor.predict("toy", picture, box=(0, 0, 0, 0))
+
+
+def test_answers_wait_for_no_lock_of_their_class(every_step, asking):
+    """Until Python 3.11 a functools.cached_property holds one for all objects: half of what twenty users waited for."""
+    answer = asking.predictor.predict("toy", np.full((90, 140, 3), 230, np.uint8))
+    assert vars(answer)["order"].tolist() == np.argsort(-answer.probabilities, kind="stable").tolist()
+    assert not [name for name, made in vars(type(answer)).items() if isinstance(made, functools.cached_property)]

@@ -3,6 +3,7 @@
 import gc
 import gzip
 import http.client
+import itertools
 import json
 import os
 import signal
@@ -12,10 +13,13 @@ import sys
 import threading
 import time
 from contextlib import closing
+from unittest.mock import Mock
 from urllib.request import Request, urlopen
 
 import brotli
 import pytest
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
 
 from dashboard.web import compression, security, server
 from ml.system.paths import ASSETS
@@ -313,3 +317,15 @@ def test_garbage_is_collected_from_the_first_answer_on():
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    "state", itertools.product(((), ("one",), ("one", "two")), (0, 7), (False, True), (False, True))
+)
+def test_a_connection_asks_and_is_asked_as_in_waitress(state):
+    """Its two questions are written out for speed, for the lookahead that this server has."""
+    names = ("requests", "total_outbufs_len", "will_close", "close_when_flushed")
+    channel = Mock(ends=None, adj=Mock(channel_request_lookahead=Adjustments().channel_request_lookahead))
+    channel.configure_mock(**dict(zip(names, state, strict=True)))
+    assert server.Channel.readable(channel) == HTTPChannel.readable(channel)
+    assert server.Channel.writable(channel) == bool(HTTPChannel.writable(channel))
