@@ -30,7 +30,7 @@ LOOKING = 0.2  # of a GET
 MAKING = {
     "/export/runs/": 20.0,
     "/export/": 5.0,
-    "/explanations/": 10.0,
+    "/explanations/": 3.0,  # an image has six: one a second, or ten in a row, and no visitor of a demo meets the limit
     "/originals/": 1.0,
     "/training/log/": 1.0,
     "/search": 0.1,

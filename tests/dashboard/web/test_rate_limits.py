@@ -9,7 +9,7 @@ from flask import Flask, request
 from dashboard.web import proxy, rate_limits
 from dashboard.web import server as serve
 from dashboard.web.proxy import CALLBACK
-from dashboard.web.rate_limits import Buckets
+from dashboard.web.rate_limits import BURST, CALLBACK_COST, RATE, Buckets, cost
 from ml.settings import Limits
 
 
@@ -101,8 +101,19 @@ def test_callbacks_and_files_are_counted_too():
     assert answered(callback("dashboard-confusion-graph.figure")) >= 95
     assert 10 <= answered(callback("..prediction-label.children...prediction-truth.children..")) <= 20
     assert 2 <= answered(lambda client, where: client.get("/export/scores.csv", environ_base=where)) <= 4
-    assert 1 <= answered(lambda client, where: client.get("/explanations/warm", environ_base=where)) <= 2
+    assert 3 <= answered(lambda client, where: client.get("/explanations/warm", environ_base=where)) <= 5
     assert answered(lambda client, where: client.get("/page", environ_base=where)) == 100
+
+
+def test_a_visitor_walks_through_ten_images_with_all_their_maps():
+    """At the usual rate of a server that is open to others: before, the fourth image had none."""
+    clock = [0.0]
+    bucket = Buckets(RATE, RATE * BURST, lambda: clock[0])
+    for _ in range(10):
+        waits = [bucket.take("visitor", cost("GET", "/explanations/toy/test/3.png")) for _ in range(6)]
+        waits += [bucket.take("visitor", CALLBACK_COST) for _ in range(11)]
+        assert waits == [0.0] * 17
+        clock[0] += 0.5
 
 
 @pytest.mark.parametrize(

@@ -319,9 +319,10 @@ def test_garbage_is_collected_from_the_first_answer_on():
         gc.unfreeze()
 
 
-@pytest.mark.parametrize(
-    "state", itertools.product(((), ("one",), ("one", "two")), (0, 7), (False, True), (False, True))
-)
+STATES = [*itertools.product(((), ("one",), ("one", "two")), (0, 7), (False, True), (False, True))]
+
+
+@pytest.mark.parametrize("state", STATES)
 def test_a_connection_asks_and_is_asked_as_in_waitress(state):
     """Its two questions are written out for speed, for the lookahead that this server has."""
     names = ("requests", "total_outbufs_len", "will_close", "close_when_flushed")
