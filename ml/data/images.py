@@ -104,9 +104,17 @@ class Mapped:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        if self._map is not None and (places := np.arange(len(self))[rows]).size:
+        if self._map is not None and (places := self._places(rows)).size:
             self._fetch(places)
         return self._array[rows]
+
+    def _places(self, rows: Any) -> np.ndarray:
+        """Positions, int [k], of an index over the first axis; what is none is left to numpy to refuse."""
+        if isinstance(rows, slice):
+            return np.arange(*rows.indices(len(self)))
+        asked = np.asarray(rows)
+        places = np.flatnonzero(asked) if asked.dtype == bool else np.where(asked < 0, asked + len(self), asked).ravel()
+        return places[(places >= 0) & (places < len(self))]
 
     def _fetch(self, places: np.ndarray) -> None:
         """Tell the system which are about to be read, in pieces of which it takes each as a whole; of a page or two, as
