@@ -20,15 +20,16 @@ NEAR = """(id) => {
         new IntersectionObserver((entries, eye) => {
             if (!entries.some((entry) => entry.isIntersecting)) return;
             eye.disconnect();
-            dash_clientside.set_props('%s', {data: 1});
+            if (element.isConnected) dash_clientside.set_props('%s', {data: window.location.pathname});
         }, {rootMargin: '%dpx'}).observe(element);
     };
     setTimeout(() => watch(0), 100);
     return dash_clientside.no_update;
 }"""
 
+# The address of another page is not for this one's panels: they would be asked for while that page takes their place.
 SEARCH_WHEN_NEAR = """(near, search, before) => {
-    const now = near ? search || '' : null;
+    const now = near === window.location.pathname ? search || '' : null;
     return now === null || now === before ? dash_clientside.no_update : now;
 }"""
 
@@ -46,7 +47,7 @@ def read(search: Any) -> Selection:
 
 
 def watch(app: Dash, store: str, element: str, *, pixels: int = 160) -> None:
-    """The store holds 1 once the element is so near the window."""
+    """The store holds the page's path once the element is so near the window."""
     # Dash calls a callback on arrival only where it has an output
     app.clientside_callback(NEAR % (store, pixels), Output(store, "data"), Input(element, "id"))
 

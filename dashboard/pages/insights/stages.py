@@ -8,7 +8,7 @@ from dashboard.state.selection import Selection
 
 START = "insights-start-state"  # 1 when the first panels are on screen
 LATER = "insights-later-state"  # 1 when the 3D chart is drawn, or will not be
-INSIDE = "insights-inside-state"  # 1 when the panels that need the network come near the window
+INSIDE = "insights-inside-state"  # the page once the panels that need the network come near the window
 INSIDE_AT = "insights-inside"
 ARCHITECTURE, ARCHITECTURE_FACE = "insights-architecture-body", "insights-architecture-face"
 SPACE, SPACE_FACE = "insights-projection-graph", "insights-projection-face"
