@@ -10,6 +10,9 @@ SERIOUS = ("serious", "critical")
 # breach would count.
 OPTIONS = {"resultTypes": ["violations"], "preload": False}
 AXE = Axe()
+# A colour on its way from one theme to the other is neither's: on a busy machine axe met buttons in between.
+ARRIVED = """() => Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition)
+    .map((one) => one.finished.catch(() => null))).then(() => null)"""
 RUN = "([context, options]) => axe.run(context ?? document, options).then((results) => results.violations)"
 
 
@@ -19,6 +22,7 @@ def violations(
     """(rule, HTML of the first few elements that break it); impacts: which rules count; context: a part of the page."""
     if not page.evaluate("'axe' in window"):  # what is compiled already is not compiled again
         page.evaluate(AXE.axe_script)
+    page.evaluate(ARRIVED)
     broken = page.evaluate(RUN, [context, OPTIONS])
     return [
         (one["id"], [node["html"][:200] for node in one["nodes"]][:4]) for one in broken if one["impact"] in impacts
