@@ -69,13 +69,9 @@ def opened(task: Task) -> Opened:
             f"{task.path.name} is a TorchScript file that torch {torch.__version__} cannot open ({one_line(error)})"
         ) from None
     about, known = beside(task.path), "TorchScript does not say what it takes"
-    size = about.get("imgsz")
-    if (
-        not task.wishes.size
-        and isinstance(size, list)
-        and len(size) == 2
-        and all(one in range(4, LARGEST) for one in size)
-    ):
+    size: Any = about.get("imgsz")
+    told = isinstance(size, list) and len(size) == 2 and all(type(one) is int and 4 <= one < LARGEST for one in size)
+    if told and not task.wishes.size:
         task = dataclasses.replace(task, wishes=dataclasses.replace(task.wishes, size=(size[0], size[1])))
         known = "what was kept beside its code says its size"
     found = of_module(module, task, checkpoints.names_in(about), known)
