@@ -180,16 +180,14 @@ def _build(
     begun: a checkpoint is there, whose weights replace any others.
     """
     height, width, channels = data.given.shape
-    model_config: dict[str, Any] = {
-        "channels": channels,
-        "height": height,
-        "width": width,
-        "classes": len(data.given.classes),
-    }
+    sizes = {"channels": channels, "height": height, "width": width}
+    model_config: dict[str, Any] = {**sizes, "classes": len(data.given.classes)}
     if config.dropout is not None:
         model_config["dropout"] = config.dropout
     if not config.batch_norm:
         model_config["batch_norm"] = False
+    if config.flip_test:
+        model_config["mirrored"] = True
     if config.pretrained:
         model_config["pretrained"] = True
         if min(height, width) > MIN_INPUT_SIDE:

@@ -35,8 +35,13 @@ def raw(module: nn.Module, inputs: Tensor, targets: Tensor, layer: str = "") -> 
             if layer:
                 raise ValueError(f"the layer {layer} makes no maps")
             continue
-        heatmaps[waiting] = _enlarged(module, coarse, tuple(inputs.shape[2:])).detach().float()
-        waiting = waiting[coarse.amax(dim=(1, 2, 3)) <= 0]
+        enlarged = _enlarged(module, coarse, tuple(inputs.shape[2:])).detach().float()
+        largest = coarse.amax(dim=(1, 2, 3))
+        if getattr(getattr(module, "body", None), "twice", False):  # of each look, the second turned back
+            enlarged = (enlarged[: len(waiting)] + enlarged[len(waiting) :].flip(-1)) / 2
+            largest = largest.view(2, -1).amax(0)
+        heatmaps[waiting] = enlarged
+        waiting = waiting[largest <= 0]
         if not len(waiting):
             break
     return heatmaps
@@ -72,7 +77,8 @@ def attending(module: nn.Module) -> list[str]:
 
 
 def _coarse(module: nn.Module, inputs: Tensor, targets: Tensor, name: str) -> Tensor | None:
-    """float [n, 1, rows, columns] in the layer's own size; None for a layer that makes no maps."""
+    """float [n, 1, rows, columns] in the layer's own size, [2n, …] of a network that looks twice; None for a layer that
+    makes no maps."""
     part = module.get_submodule(name)
     if any(isinstance(one, nn.MultiheadAttention) for one in part.modules()) and not attending(module):
         module = Laid(module, name)
@@ -144,7 +150,8 @@ class Laid(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         body, head = self.network.get_submodule("body"), self.network.get_submodule("head")
-        value, size = images, tuple(images.shape[2:])
+        mirrored: Any = body if getattr(body, "twice", False) else None
+        value, size = mirrored.looks(images) if mirrored else images, tuple(images.shape[2:])
         for name, part in body.named_children():
             value = part(value)
             if value.ndim == 4:
@@ -153,7 +160,7 @@ class Laid(nn.Module):
                 first, words = value[:, :1], value[:, 1:]
                 maps = self.maps(grid(words, size))
                 value = torch.cat([first, maps.flatten(2).transpose(1, 2)], dim=1)
-        return head(value)
+        return head(mirrored.joined(value) if mirrored else value)
 
 
 def grid(words: Tensor, size: tuple[int, ...]) -> Tensor:

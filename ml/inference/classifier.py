@@ -17,6 +17,7 @@ from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.contract import check, median_latency
 from ml.inference.imported_torch import of_run
 from ml.models.inputs import normalise, pixels
+from ml.models.mirrored import joined, looks
 from ml.stats.calibration import softmax
 from ml.stats.ood import WIDEST
 
@@ -121,7 +122,10 @@ class Classifier:
 
     @torch.inference_mode()
     def activations(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """image: uint8 [h, w, c] → layer name → float32 [channels, h, w] of every layer that still makes a picture."""
+        """image: uint8 [h, w, c] → layer name → float32 [channels, h, w] of every layer that still makes a picture.
+
+        Of a mirrored network, what it makes of the picture as it stands.
+        """
         maps: dict[str, np.ndarray] = {}
         value = self.inputs(image[None])
         for name, layer in self.module.body.named_children():
@@ -160,8 +164,9 @@ class Classifier:
 
     def _said(self, images: np.ndarray) -> tuple[Tensor, Tensor]:
         """What every layer says of pictures, float [n, d], and what its body makes of them, which the head reads."""
-        value, parts = self.inputs(images), []
-        for layer in self.folded.body.children():
+        body, parts = self.folded.body, []
+        value = looks(body, self.inputs(images))
+        for layer in body.children():
             value = layer(value)
             if isinstance(layer, PASSING):
                 continue
@@ -171,7 +176,7 @@ class Classifier:
                 parts += [value.mean(1), value.std(1, correction=0)]
             else:
                 parts.append(value.clone())  # the next layer may work in place
-        return torch.cat(parts or [value.flatten(1)], dim=1), value
+        return joined(body, torch.cat(parts or [value.flatten(1)], dim=1)), joined(body, value)
 
     @torch.inference_mode()
     def latency(self) -> float:

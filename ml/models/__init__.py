@@ -77,6 +77,7 @@ def build(
     batch_norm: bool = True,
     pretrained: bool = False,
     side: int | None = None,
+    mirrored: bool = False,
 ) -> "nn.Module":
     """A freshly initialised network: one of MODELS, or timm's as `timm:<name>`.
 
@@ -85,7 +86,7 @@ def build(
     dropout: of every dropout layer; None leaves the model's own. batch_norm: False takes normalisation out and gives
     the convolutions the offset it held. pretrained: the shape that ImageNet's published weights fit, not the weights;
     ValueError for a model that has none. side: to what the lens before such weights brings the shorter side; None for
-    its own, which makes larger pictures smaller.
+    its own, which makes larger pictures smaller. mirrored: it answers by the picture and its mirror image together.
     """
     if name not in MODELS and not name.startswith(TIMM):
         raise KeyError(f"unknown model {name!r}; known: {', '.join(MODELS)}, and timm:<name>")
@@ -110,6 +111,10 @@ def build(
             with_dropout(model, dropout)
         if not batch_norm:
             without_batch_norm(model)
+    if mirrored:
+        from ml.models.mirrored import mirror
+
+        mirror(model)
     return model
 
 

@@ -50,7 +50,7 @@ class TrainConfig(BaseModel):
         ("flip",), description="random changes per batch"
     )
     ema: float = Field(0.0, ge=0.0, le=0.9999, description="decay per step of averaged weights; 0 for none")
-    flip_test: bool = Field(False, description="validation adds the logits of the mirrored picture")
+    flip_test: bool = Field(False, description="answers by a picture and its mirror image together")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="of the forward and backward pass; auto is bfloat16 where the processor computes in it"
     )

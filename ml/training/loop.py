@@ -102,7 +102,7 @@ def fit(
         if not team.leads:
             continue
         if frozen is None:
-            score = evaluate(state.scored, validation, *statistics, flip=config.flip_test)
+            score = evaluate(state.scored, validation, *statistics)
         else:
             score = frozen.evaluate(state.scored)
         on_weights(number, state.scored)

@@ -10,10 +10,8 @@ from ml.models.inputs import normalise, pixels
 
 
 @torch.inference_mode()
-def evaluate(
-    model: nn.Module, split: Split, mean: list[float], std: list[float], *, flip: bool = False
-) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy of the model in evaluation mode; flip adds the mirrored picture's logits."""
+def evaluate(model: nn.Module, split: Split, mean: list[float], std: list[float]) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy of the model in evaluation mode."""
     was_training, device = model.training, next(iter(model.parameters()), torch.empty(0)).device
     model.eval()
     labels = torch.from_numpy(split.labels).to(device)
@@ -22,7 +20,7 @@ def evaluate(
     for start in range(0, len(labels), size):
         rows = slice(start, start + size)
         batch = normalise(pixels(split.images[rows]).to(device), mean, std)
-        logits = (model(batch) + model(batch.flip(-1))) / 2 if flip else model(batch)
+        logits = model(batch)
         loss += cross_entropy(logits, labels[rows], reduction="sum").item()
         right += int((logits.argmax(1) == labels[rows]).sum())
     model.train(was_training)

@@ -10,7 +10,7 @@ LABELS = {
     "learning_rate": "Learning rate", "optimiser": "Optimiser", "momentum": "Momentum", "schedule": "Schedule",
     "warmup": "Warm-up", "weight_decay": "Weight decay", "label_smoothing": "Label smoothing", "dropout": "Dropout",
     "batch_norm": "Batch normalisation", "augment": "Augmentation", "ema": "Weight averaging",
-    "flip_test": "Mirrored validation", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
+    "flip_test": "Mirrored answers", "pretrained": "Published weights", "frozen_epochs": "Frozen epochs",
     "frozen_layers": "Frozen layers", "frozen_norm": "Frozen normalisation", "layer_decay": "Rate decay by layer",
     "first_side": "First size",
     "labels": "Corrected labels", "feedback": "Accepted feedback",
@@ -39,7 +39,8 @@ HELP = {
     "augment": "Changes each batch at random: mirrored, a part of it scaled up, its colours varied, "
     "moved by a pixel, a patch blanked.",
     "ema": "Keeps a running average of the weights, with this decay per step, and judges that. 0 is off.",
-    "flip_test": "Each epoch is judged on the picture and its mirror image together.",
+    "flip_test": "Each answer is the mean of two, of the picture and its mirror image (test-time augmentation): more "
+    "often right, for up to twice the work. Not for what has a left and a right, as digits have.",
     "pretrained": "Begins with ImageNet weights, for models that have them.",
     "frozen_epochs": "The first epochs, in which only the head learns; the rest waits, computed once.",
     "frozen_layers": "The first layers, which keep their published weights to the end. More of them is faster.",
