@@ -98,9 +98,13 @@ class Effect:
         """What it did, how sure that is, and over how much."""
         what = {"labels": "the corrected labels", "feedback": "the accepted feedback"}[self.what]
         mean, low, high = (points(value, 2) for value in (self.mean, self.low, self.high))
-        over = f"over {self.seeds} seeds and {quantity(self.n, f'{self.split} image')}" if self.seeds > 1 else (
-            f"over {quantity(self.n, f'{self.split} image')}, with one seed: another may say otherwise"
-        )  # fmt: skip
+        images = quantity(self.n, f"{self.split} image")
+        if self.seeds == 1:  # two trainings that differ by their seed alone are often as far apart
+            return (
+                f"With {what} {mean} points against the twin without (95 % {low} to {high} over {images}). One "
+                f"training of each does not tell what {what} did from what another seed would do."
+            )
+        over = f"over {self.seeds} seeds and {images}"
         if self.low > 0 or self.high < 0:
             verdict = f"{what[:1].upper()}{what[1:]} made it {'better' if self.mean > 0 else 'worse'}"
         else:

@@ -123,5 +123,6 @@ def test_an_effect_in_words():
     assert better.startswith("The corrected labels made it better: +0.40 points")
     assert "over 3 seeds and 1,000 test images" in better
     alone = Effect("feedback", "test", 1, 50, -0.1, -0.2, -0.01).sentence()
-    assert alone.startswith("The accepted feedback made it worse")
-    assert "with one seed: another may say otherwise" in alone
+    assert alone.startswith("With the accepted feedback −10.00 points against the twin without (95 % −20.00 to −1.00")
+    assert "made it" not in alone, "nobody knows what another seed would give"
+    assert alone.endswith("does not tell what the accepted feedback did from what another seed would do.")

@@ -372,7 +372,10 @@ def test_retraining_names_a_frozen_file_and_later_decisions_change_nothing(web, 
     job = jobs.training(job_id)[0]
     assert job.run_id == "patch_cnn-reviewed", "a run is called by its network"
     assert job.spec["model"] == "patch_cnn"
-    (twin,) = job.spec["twins"]["runs"]
+    planned = job.spec["twins"]["runs"]
+    assert [one["seed"] for one in planned if one["side"] == "twin"] == [7, 8, 9], "quick, and nobody has tried it yet"
+    twin = planned[0]
+    assert twin["side"] == "twin"
     apart = {name for name in twin["config"] if twin["config"][name] != job.spec[name]}
     assert apart == {"labels"}, "the twin differs in the labels alone"
     usual = read(suspected, twin["config"]["labels"])
