@@ -31,7 +31,7 @@ def of_runs(store: Store, selection: Selection, run: RunData) -> list[str]:
     if selection.against == run.run_id:
         notes.append(f"against {run.title}, which is the run itself")
     elif selection.against and not any(entry.run_id == selection.against for entry in store.runs()):
-        notes.append(f"against {selection.against}, which is not here (any more)")
+        notes.append(f"against {permalinks.gone(store, selection.against)}")
     return notes
 
 

@@ -52,11 +52,7 @@ def lost(store: Store, selection: Selection, run: RunData) -> list[str]:
     """What a link showed that is not here, in words. run: what is shown instead, or the run itself."""
     words, here = [], run.picture_set[1]
     if selection.run not in (None, run.run_id):
-        mark = store.marks().of(selection.run)
-        gone = f"run {selection.run}, which is not here (any more); {run.title} is shown"
-        if mark.deleted:
-            gone = f"run {selection.run}, which was deleted and can be brought back on Training; {run.title} is shown"
-        words.append(gone)
+        words.append(f"run {gone(store, selection.run)}; {run.title} is shown")
     if selection.data and selection.data != here:
         now = f"those of {run.title} are version {here[:8]} now" if here else f"those of {run.title} are not here"
         words.append(
@@ -65,16 +61,25 @@ def lost(store: Store, selection: Selection, run: RunData) -> list[str]:
     return words
 
 
+def gone(store: Store, run_id: str) -> str:
+    """A run that is named and not here, in words: whether it can be had again."""
+    back = "was deleted and can be brought back on Training"
+    return f"{run_id}, which {back if store.marks().of(run_id).deleted else 'is not here (any more)'}"
+
+
 def offers(store: Store, selection: Selection, run: RunData) -> list[Offer]:
-    """The nearest views that are here, the nearest first; none for a link whose run and images are here."""
+    """The nearest views that are here, the nearest first; none for a link whose runs and images are here."""
     here = run.picture_set[1]
     run_gone = selection.run not in (None, run.run_id)
+    other = selection.against
+    other_gone = bool(other) and not any(entry.run_id == other for entry in store.runs())
     data_gone = selection.data is not None and selection.data != here
-    if not run_gone and not data_gone:
-        return []
     made, split = [], selection.split
-    if selection.run and run_gone and store.marks().of(selection.run).deleted:
-        made.append(Offer(f"Bring {selection.run} back on Training", Selection(), "/training"))
+    for named, missing in ((selection.run, run_gone), (other, other_gone)):
+        if named and missing and store.marks().of(named).deleted:
+            made.append(Offer(f"Bring {named} back on Training", Selection(), "/training"))
+    if not run_gone and not data_gone:
+        return made
     digests = {entry.run_id: store.digest_of(entry.manifest["dataset"]) for entry in usable(store)}
     same = [entry for entry in usable(store) if selection.data and digests[entry.run_id] == selection.data]
     same.sort(key=lambda entry: (entry.run_id != run.run_id, -validated(entry)))

@@ -42,19 +42,19 @@ def gone_of(store: Store):
     """gone_of(store)(view): what the view showed and cannot show any more, in words, '' where all of it is here."""
 
     @cache
-    def gone(run: str, data: str, against: str) -> str:
+    def lost(run: str, data: str, against: str) -> str:
         selection = Selection(run=run, data=data or None, against=against or None)
         try:
             words = permalinks.lost(store, selection, store.shown(run))
             if against and not any(entry.run_id == against for entry in store.runs()):
-                words.append(f"run {against}, which is not here (any more)")
+                words.append(f"run {permalinks.gone(store, against)}")
         except (Missing, Broken) as problem:
             words = [str(problem).rstrip(".")]
         return "; ".join(words)
 
     def of(view: View) -> str:
         against = Selection.parse(view.search).against or ""
-        return gone(view.run, view.data, against) if view.run else ""
+        return lost(view.run, view.data, against) if view.run else ""
 
     return of
 

@@ -112,6 +112,11 @@ def test_a_deleted_run_can_be_brought_back(two):
     words, there, _ = shown(client, "?run=second")
     assert "was deleted and can be brought back on Training" in words
     assert there[0][1] == "/training"
+    words, there, _ = shown(client, "?run=toy&against=second")
+    assert "against second, which was deleted and can be brought back on Training" in words, (
+        "whichever of the two it is"
+    )
+    assert [page for _, page in there] == ["/training"]
 
 
 def test_a_link_without_a_run_says_so_where_it_came_from_elsewhere(two):
