@@ -1,7 +1,6 @@
 """The whole walk: data set → train → evaluate → artifacts."""
 
 import math
-import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -28,11 +27,12 @@ from ml.evaluation.context import SPLITS, EvaluationContext
 from ml.evaluation.epochs import Recorder
 from ml.inference.classifier import Classifier
 from ml.inference.engines import open_run
+from ml.inference.teaching import Teacher, teachers
 from ml.models.input_adapter import MIN_INPUT_SIDE
 from ml.stats.calibration import cross_entropy
 from ml.system.checkout import git_commit
 from ml.system.paths import ARTIFACTS, home_dir
-from ml.system.processor import cores, processor
+from ml.system.processor import cores, machine
 from ml.system.shards import Share
 from ml.training import parallel, published
 from ml.training.checkpoint import merit
@@ -45,10 +45,9 @@ CHECKPOINT = "checkpoint.pt"
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Who hears of a training.
+    """Who hears of a training. on_step: words for what follows it; on_epoch: of each finished epoch.
 
-    on_batch(done, total): before each step, may raise loop.Cancelled; on_metrics: of the running epoch, about twice a
-    second; on_epoch: of each finished one; on_step: words for what follows training.
+    on_batch(done, total): before each step, may raise loop.Cancelled; on_metrics: about twice a second.
     """
 
     on_batch: Callable[[int, int], None] = lambda done, total: None
@@ -101,10 +100,12 @@ def train(
     own = home_dir() if home == ARTIFACTS else home
     with writer.beginning(partial):
         data = _read(config, own)
-        _refuse(config, data.given)
+        tutors = _admitted(config, data.given, own)
         torch.set_num_threads(config.threads or parallel.threads(cores()))
         module, model_config = _build(config, data, own, begun=(partial / CHECKPOINT).exists(), callbacks=callbacks)
-    history, recorder = _learn(module, data.learned, config, partial, callbacks if team.leads else NOBODY, record)
+    history, recorder = _learn(
+        module, data.learned, config, partial, tutors, callbacks if team.leads else NOBODY, record
+    )
     parallel.leave()
     if not team.leads:
         return home / "runs" / run_id
@@ -140,7 +141,7 @@ def train(
         "results": results(context),
         "seconds": round(training_seconds + time.perf_counter() - trained, 1),
         "training_seconds": round(training_seconds, 1),
-        "machine": machine() | ({"processes": team.size} if team.size > 1 else {}),
+        "machine": _machine(team.size),
         "torch": torch.__version__,
         "git": git_commit(),
         "command": command,
@@ -164,12 +165,12 @@ def _read(config: TrainConfig, own: Path) -> TrainingData:
     return TrainingData(given, mixed.mix(learned) if mixed else learned, mixed)
 
 
-def _refuse(config: TrainConfig, dataset: Dataset) -> None:
-    """Raise ValueError, in words, for what would only be found out when all work is done."""
-    check_dataset(writer.describe(dataset))
-    height, width, _ = dataset.shape
-    if words := models.too_small(config.model, height, width):
+def _admitted(config: TrainConfig, dataset: Dataset, own: Path) -> list[Teacher]:
+    """Whom it learns from. Raises ValueError, in words, for what would only be found out when all work is done."""
+    check_dataset(described := writer.describe(dataset))
+    if words := models.too_small(config.model, *dataset.shape[:2]):
         raise ValueError(words)
+    return teachers(Library(ARTIFACTS, own), config.teacher or "", described)
 
 
 def _build(
@@ -206,7 +207,13 @@ def _build(
 
 
 def _learn(
-    module: torch.nn.Module, dataset: Dataset, config: TrainConfig, partial: Path, callbacks: Callbacks, record: bool
+    module: torch.nn.Module,
+    dataset: Dataset,
+    config: TrainConfig,
+    partial: Path,
+    taught_by: list[Teacher],
+    callbacks: Callbacks,
+    record: bool,
 ) -> tuple[list[Epoch], Recorder]:
     """Train in place; every epoch, and what was recorded of them."""
     reached = (0, 0)
@@ -223,6 +230,7 @@ def _learn(
         dataset,
         config,
         checkpoint=partial / CHECKPOINT,
+        teachers=taught_by,
         on_batch=on_batch,
         on_metrics=callbacks.on_metrics,
         on_weights=recorder if record else lambda *_: None,
@@ -364,15 +372,10 @@ def results(context: EvaluationContext) -> dict[str, dict[str, float]]:
     return scores
 
 
-def machine() -> dict[str, Any]:
+def _machine(processes: int) -> dict[str, Any]:
     """What the run was made on."""
-    return {
-        "system": platform.system(),
-        "processor": processor(),
-        "cores": cores(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-    }
+    own = {"cores": cores(), "threads": torch.get_num_threads()}
+    return machine() | own | ({"processes": processes} if processes > 1 else {})
 
 
 def _make(noun: str, context: EvaluationContext) -> tuple[Any, float]:

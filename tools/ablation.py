@@ -69,7 +69,7 @@ def train(settings: TrainConfig) -> Result:
     )  # fmt: skip
     epochs = list(fit(model, dataset, settings))
     mean, std = dataset.statistics()
-    here = machine()
+    here = machine() | {"threads": torch.get_num_threads()}
     return {
         "config": settings.model_dump(mode="json"),
         "validation": max(epoch.validation_accuracy for epoch in epochs),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ml.artifacts.reader import Library
 from ml.artifacts.schema import RUN_ID
 from ml.data import available, fashion_mnist
 from ml.jobs.reading import JobReader
@@ -57,6 +58,10 @@ class TrainingOptions:
                 count = splits.get("train", splits.get("reference", 0))
                 choices.append(DataChoice(name, described["title"], count, "train" in splits))
         return choices
+
+    def is_run(self, run_id: str) -> bool:
+        """Whether a run of that name is here, usable or not."""
+        return Library(self.artifacts, self.home).entry(run_id) is not None
 
     def validation_images(self, dataset: object) -> int | None:
         """How many pictures validation accuracy is measured on; None when that is not known yet."""

@@ -143,6 +143,8 @@ def _missing(config: TrainConfig, options: TrainingOptions) -> dict[str, str]:
     size = options.size(config.dataset)
     if size is not None and (words := too_small(config.model, *size)):
         errors.setdefault("model", f"Model: {words}.")
+    if strange := [one for one in (config.teacher or "").split(",") if one and not options.is_run(one)]:
+        errors["teacher"] = f"Teacher: there is no run {strange[0]}."
     if config.labels is not None:
         try:
             if labels.read(options.home, config.labels).dataset != config.dataset:

@@ -9,6 +9,7 @@ from ml.models import NAME_PATTERN as MODEL_PATTERN
 
 AUGMENTATIONS = ("flip", "crop", "colour", "shift", "erase")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+RUNS_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}(,[a-z0-9][a-z0-9_-]{0,63}){0,3}$"
 
 
 def trainable(model: str) -> bool:
@@ -76,9 +77,21 @@ class TrainConfig(BaseModel):
     feedback: str | None = Field(
         None, pattern=r"^[0-9a-f]{16}$", description="accepted feedback to learn beside, by name; it names the start"
     )
+    teacher: str | None = Field(
+        None,
+        pattern=RUNS_PATTERN,
+        description="a run, or up to four with commas between, whose mean answer is learned from too",
+    )
+    teacher_share: float = Field(0.9, ge=0.0, le=1.0, description="of the loss; the labels have the rest")
+    teacher_temperature: float = Field(2.0, ge=0.5, le=20.0, description="by which both answers are softened")
     seed: int = Field(7, ge=0, le=2**31 - 1, description="of initial weights, order, dropout and augmentation")
     train_images: int | None = Field(None, ge=100, le=10_000_000, description="stratified part of train; None for all")
     threads: int | None = Field(None, ge=1, le=256, description="torch threads; None for all cores")
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _without_spaces(cls, value: object) -> object:
+        return ",".join(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("pretrained")
     @classmethod

@@ -59,6 +59,7 @@ NAMES = {
     "dataset": "the name of a data set that is here, as python -m ml data list tells it",
     "labels": "the 16 digits by which Review calls its corrected labels",
     "feedback": "the 16 digits by which Feedback calls what was accepted",
+    "teacher": "a run, or up to four with commas between",
 }
 """Of choices that are text: what they hold."""
 

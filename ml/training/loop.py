@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div
 
 from ml.data.base import Dataset, Statistics
 from ml.models.inputs import normalise
@@ -37,6 +37,7 @@ def fit(
     config: TrainConfig,
     *,
     checkpoint: Path | None = None,
+    teachers: Sequence[Callable[[Tensor], Tensor]] = (),
     on_batch: Callable[[int, int], None] = lambda done, total: None,
     on_metrics: Callable[[Metrics], None] = lambda metrics: None,
     on_weights: Callable[[int, nn.Module], None] = lambda epoch, scored: None,
@@ -45,6 +46,8 @@ def fit(
 
     In the first config.frozen_epochs only the head learns, on features of unaugmented pictures computed once.
     checkpoint: written after each epoch; where it exists, training goes on from it and yields its epochs first.
+    teachers: uint8 [n, c, h, w] → logits [n, classes], whose mean answer to every augmented picture is learned from too
+    (config.teacher_share of the loss); not while only the head learns.
     on_batch(done, total): called before each step, counting steps of the whole training; may raise Cancelled.
     on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
     where config.ema is set), outside the clock.
@@ -86,9 +89,10 @@ def fit(
             if frozen is None:
                 batch = smaller(augment(images[rows], config.augment, state.generator)[part], size)
                 ask = partial(_asked, model, batch, statistics)
+                teach = partial(_taught, teachers, batch, config.teacher_temperature) if teachers else None
             else:
-                ask = partial(_asked_head, frozen, model, rows[part])
-            loss, hits = _gradients(ask, labels[rows][part], config, half)
+                ask, teach = partial(_asked_head, frozen, model, rows[part]), None
+            loss, hits = _gradients(ask, teach, labels[rows][part], config, half)
             team.add_gradients(model, share)
             state.step()
             value, correct = team.add(loss * share, hits if share else 0)
@@ -126,7 +130,19 @@ def _asked_head(frozen: Frozen, model: nn.Module, chosen: Tensor, rows: slice) -
     return frozen.logits(model, chosen[rows])
 
 
-def _gradients(ask: Callable[[slice], Tensor], labels: Tensor, config: TrainConfig, half: bool) -> tuple[float, int]:
+def _taught(teachers: Sequence[Callable[[Tensor], Tensor]], batch: Tensor, temperature: float, rows: slice) -> Tensor:
+    """float [n, classes]: the mean of what the teachers say, softened."""
+    said = [torch.softmax(teacher(batch[rows]).float() / temperature, 1) for teacher in teachers]
+    return torch.stack(said).mean(0)
+
+
+def _gradients(
+    ask: Callable[[slice], Tensor],
+    teach: Callable[[slice], Tensor] | None,
+    labels: Tensor,
+    config: TrainConfig,
+    half: bool,
+) -> tuple[float, int]:
     """Mean loss and right answers of a batch, whose gradients are added to those of the weights, part after part."""
     value, hits = 0.0, 0
     for rows in parts(len(labels), config.micro_batch):
@@ -134,6 +150,11 @@ def _gradients(ask: Callable[[slice], Tensor], labels: Tensor, config: TrainConf
         with torch.autocast(labels.device.type, torch.bfloat16, enabled=half):
             logits = ask(rows)
             loss = cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
+            if teach is not None:
+                softness = config.teacher_temperature  # its square keeps gradients as large as those of the labels
+                said = torch.log_softmax(logits / softness, 1)
+                taught = kl_div(said, teach(rows), reduction="batchmean") * softness**2
+                loss = loss + config.teacher_share * (taught - loss)
         share = len(wanted) / len(labels)
         (loss if share == 1 else loss * share).backward()
         value += loss.item() * share

@@ -14,6 +14,7 @@ LABELS = {
     "frozen_layers": "Frozen layers", "frozen_norm": "Frozen normalisation", "layer_decay": "Rate decay by layer",
     "first_side": "First size",
     "labels": "Corrected labels", "feedback": "Accepted feedback",
+    "teacher": "Teacher", "teacher_share": "Teacher's share", "teacher_temperature": "Teacher's temperature",
     "precision": "Precision", "seed": "Seed",
     "train_images": "Training images", "threads": "Threads", "name": "Name",
 }  # fmt: skip
@@ -49,6 +50,10 @@ HELP = {
     "first_side": "Progressive resizing: pictures begin with this many pixels a side and grow. Empty: whole.",
     "labels": "The name of labels corrected on the Review page, which gives it. Empty: as they are.",
     "feedback": "The name of feedback accepted on the Feedback page, which gives it. Empty: none.",
+    "teacher": "Knowledge distillation: the name of a run, or of several with commas between, whose mean answer to "
+    "each changed picture is learned from beside the label. A small network mostly gains by a better one. Empty: none.",
+    "teacher_share": "The share of the loss that the teacher's answers have; the labels have the rest.",
+    "teacher_temperature": "Softens both answers before they are compared; more of it, and doubts count more.",
     "precision": "Of the arithmetic. Automatic takes bfloat16 where the processor computes in it, which is faster.",
     "seed": "Of everything random. The same seed and settings give the same run on the same processor.",
     "train_images": "A part of the training pictures, the same share of each class, for a quick try.",
@@ -75,7 +80,7 @@ IN_A_SENTENCE = {
 UNSET_TEXTS = {
     "dropout": "the model's own", "train_images": "all", "threads": "all cores", "augment": "none",
     "labels": "as given", "feedback": "none", "micro_batch": "the whole batch",
-    "first_side": "whole pictures",
+    "first_side": "whole pictures", "teacher": "none",
 }  # fmt: skip
 OFF_AT_ZERO = (
     "ema",
@@ -87,7 +92,14 @@ OFF_AT_ZERO = (
     "warmup",
     "momentum",
 )
-AS_WRITTEN = ("seed", "model", "dataset", "labels", "feedback")  # a seed is a name, so its digits are not grouped
+AS_WRITTEN = (
+    "seed",
+    "model",
+    "dataset",
+    "labels",
+    "feedback",
+    "teacher",
+)  # a seed is a name, so its digits are not grouped
 FROZEN = {"labels": "as corrected on Review (version {})", "feedback": "as accepted on Feedback (version {})"}
 YOUNGER = {
     "labels": None,
@@ -97,6 +109,9 @@ YOUNGER = {
     "frozen_norm": False,
     "layer_decay": 1.0,
     "first_side": None,
+    "teacher": None,
+    "teacher_share": 0.9,
+    "teacher_temperature": 2.0,
 }  # fields that the first runs had not, and what held for them
 UNKNOWN = "not recorded"
 
@@ -139,6 +154,7 @@ def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
         f"dropout {of('dropout')}" if config.get("dropout") is not None else "",
         "no batch normalisation" if config.get("batch_norm") is False else "",
         "began with published ImageNet weights" if config.get("pretrained") else "",
+        f"{of('teacher_share')} of the loss by the answers of {of('teacher')}" if config.get("teacher") else "",
     ]
     sentences = [
         f"{of('epochs', None)} epoch{'' if of('epochs') == '1' else 's'} in batches of {of('batch_size')} with "

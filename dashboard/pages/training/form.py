@@ -32,6 +32,7 @@ MORE = {
         "flip_test",
     ),
     "Transfer": ("pretrained", "frozen_epochs", "frozen_layers", "layer_decay", "frozen_norm", "first_side"),
+    "From another network": ("teacher", "teacher_share", "teacher_temperature"),
     "How it is computed": ("train_images", "micro_batch", "precision", "threads"),
 }
 

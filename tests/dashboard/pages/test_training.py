@@ -113,6 +113,14 @@ def test_what_is_left_as_it_is_trains_the_defaults(client, own):
     assert TrainConfig(**job.spec) == TrainConfig(model="compact_cnn", dataset="bars")
 
 
+def test_a_teacher_is_a_run_that_is_here(client, own):
+    status, made = start(client, **{form_fields.CONTROLS["teacher"]: "nobody , else"})
+    assert status == 200
+    assert made[form_fields.part("teacher", "error")]["children"] == "Teacher: there is no run nobody."
+    status, made = start(client, **{form_fields.CONTROLS["teacher"]: "not a name!"})
+    assert "a run, or up to four with commas between" in made[form_fields.part("teacher", "error")]["children"]
+
+
 def test_what_no_browser_sends_is_refused_beside_its_field(client, own):
     anything = ("seed", "batch_norm", "flip_test", "pretrained")  # Python takes some of these for numbers and switches
     wrong = [-1, "1e400", {"a": 1}, ["x"], "'; DROP TABLE jobs"]

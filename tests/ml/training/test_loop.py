@@ -1,14 +1,20 @@
 import math
+from collections import OrderedDict
+from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
 from ml.data import synthetic
 from ml.models import build
+from ml.models.inputs import normalise
+from ml.models.mirrored import mirror
 from ml.training.checkpoint import TrainingState
 from ml.training.config import TrainConfig
-from ml.training.loop import Cancelled, Diverged, fit, parts
+from ml.training.loop import Cancelled, Diverged, _gradients, _taught, fit, parts
 from ml.training.meter import Epoch
 from ml.training.validation import evaluate
 
@@ -204,12 +210,63 @@ def test_the_mirrored_picture_has_a_say(data):
             bright = images[:, 0, :, :14].mean((1, 2))
             return torch.stack([bright, -bright, bright * 0, bright * 0], dim=1)
 
+    def network():
+        return torch.nn.Sequential(OrderedDict(body=torch.nn.Sequential(Left()), head=torch.nn.Identity()))
+
     split = data["validation"]
-    mean, std = data.statistics()
-    plain, both = evaluate(Left(), split, mean, std), evaluate(Left(), split, mean, std, flip=True)
+    once, both = network(), network()
+    mirror(both)
+    plain, said = (evaluate(one, split, *data.statistics()) for one in (once, both))
     mirrored = type(split)(split.images[:, :, ::-1], split.labels, split.ids)
-    assert evaluate(Left(), mirrored, mean, std, flip=True) == pytest.approx(both)
-    assert evaluate(Left(), mirrored, mean, std) != pytest.approx(plain)
+    assert evaluate(both, mirrored, *data.statistics()) == pytest.approx(said)
+    assert evaluate(once, mirrored, *data.statistics()) != pytest.approx(plain)
+
+
+def test_a_teacher_is_followed_where_labels_say_nothing(data):
+    """Labels by chance, and a teacher that knows: what is learned is what the teacher says."""
+    taught = fresh()
+    list(fit(taught, data, config(epochs=6)))
+    statistics = data.statistics()
+    asked = []
+
+    def teacher(images):
+        asked.append(images)
+        with torch.no_grad():
+            return taught.eval()(normalise(images, *statistics))
+
+    train = data["train"]
+    chance = np.random.default_rng(0).permutation(train.labels)
+    guessed = replace(data, splits={**data.splits, "train": replace(train, labels=chance)})
+    knows = evaluate(taught, data["validation"], *statistics)[1]
+    settings = config(epochs=6, teacher="somebody", teacher_share=1.0, augment=("flip",), micro_batch=20)
+    student, alone = fresh(), fresh()
+    list(fit(student, guessed, settings, teachers=[teacher]))
+    list(fit(alone, guessed, settings))
+    assert {images.dtype for images in asked} == {torch.uint8}, "the picture as it was changed, before normalisation"
+    followed, lost = (evaluate(one, data["validation"], *statistics)[1] for one in (student, alone))
+    assert knows > 0.8
+    assert followed > knows - 0.2
+    assert lost < knows - 0.2
+
+
+def test_the_loss_with_a_teacher_by_hand():
+    """(1 − share) × cross-entropy + share × T² × KL(mean of the teachers ‖ student), both at temperature T."""
+    torch.manual_seed(0)
+    logits, said = torch.randn(6, 4, requires_grad=True), [torch.randn(6, 4), torch.randn(6, 4)]
+    labels = torch.tensor([0, 1, 2, 3, 0, 1])
+    choices = config(teacher="a,b", teacher_share=0.7, teacher_temperature=3.0, label_smoothing=0.1)
+    soft = (torch.softmax(said[0] / 3, 1) + torch.softmax(said[1] / 3, 1)) / 2
+    batch = torch.arange(6)
+    teachers = [lambda rows, one=one: one[rows] for one in said]
+    value, hits = _gradients(
+        lambda rows: logits[rows], partial(_taught, teachers, batch, 3.0), labels, choices, half=False
+    )
+    softened = torch.log_softmax(logits.detach() / 3, 1)
+    divergence = (soft * (soft.log() - softened)).sum(1).mean()
+    plain = torch.nn.functional.cross_entropy(logits.detach(), labels, label_smoothing=0.1)
+    assert value == pytest.approx(float(0.3 * plain + 0.7 * 9 * divergence), rel=1e-5)
+    assert hits == int((logits.argmax(1) == labels).sum())
+    assert logits.grad.abs().sum() > 0
 
 
 def test_gradients_of_parts_add_up_to_those_of_the_batch(data):
