@@ -292,9 +292,10 @@ class Storage(Group):
         description="another database, as an SQLAlchemy address; an SQLite file in `FASHION_HOME` when unset",
     )
     data: Folder = Field(
-        None,
-        validation_alias="FASHION_DATA_DIR",
-        description="the folder of Fashion-MNIST's four files, where they are not installed",
+        None, validation_alias="FASHION_DATA_DIR", description="the folder of Fashion-MNIST's files, unless installed"
+    )
+    made: Folder = Field(
+        None, validation_alias="FASHION_CACHE", description="the folder of what can be worked out again, up to 256 MB"
     )
 
 
@@ -378,9 +379,7 @@ class Tracking(Group):
     """An MLflow server that is told of published runs, by the names that MLflow's own clients read."""
 
     uri: Text = Field(
-        "",
-        validation_alias="MLFLOW_TRACKING_URI",
-        description="an MLflow server to log runs on: see [runs.md](runs.md)",
+        "", validation_alias="MLFLOW_TRACKING_URI", description="an MLflow server to log runs on, see [runs](runs.md)"
     )
     experiment: str = Field("", validation_alias="MLFLOW_EXPERIMENT_NAME", description="the experiment there")
     user: str | None = Field(None, validation_alias="MLFLOW_TRACKING_USERNAME", description="who logs in there")

@@ -24,6 +24,8 @@ from tests.promises import FULL
 TESTS = Path(__file__).parent
 SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
 os.environ["FASHION_HOME"] = str(SCRATCH / "home")
+if "PYTEST_XDIST_WORKER" not in os.environ:  # workers have it of the process that starts them
+    os.environ["FASHION_CACHE"] = str(SCRATCH / "cache")
 SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE", "PREFIX", "PROXIES",
             "USER_HEADER", "USER_PROXIES", "USER_ROLE")  # fmt: skip
 for name in (*(f"FASHION_{one}" for one in SETTINGS), "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "HOST", "PORT"):

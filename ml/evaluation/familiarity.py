@@ -14,6 +14,7 @@ from PIL import Image
 
 from ml.data.images import AnyImages, asked_at_once, batches, some
 from ml.evaluation.context import PART, EvaluationContext
+from ml.evaluation.kept import drawn
 from ml.images.form import Form
 from ml.images.preparation import prepare
 from ml.stats.ood import SHRINK, SHRINK_LAST, WIDEST, OodModel, directions, learn
@@ -38,7 +39,8 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(context.seed)
         rows = rng.permutation(len(reference))[:AGAIN]
         context.tell(f"computing familiarity: {len(rows)} renderings")
-        again = statistics(np.stack([retaken(reference.images[row], form, rng) for row in rows]))
+        pictures = reference.images[rows]
+        again = statistics(drawn("renderings", (pictures, form), rng, lambda: renderings(pictures, form, rng)))
         of = reference.labels[rows]
     learned = learn(statistics(reference.images), reference.labels, again, of, SHRINK_LAST if last else SHRINK)
     if last:
@@ -50,6 +52,11 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
         parts = [known.scores(statistics(batch)) for batch in batches(images, PART * asked_at_once(images.shape[1:]))]
         scores[split] = np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
     return {**learned, **scores}
+
+
+def renderings(pictures: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarray:
+    """uint8 [n, h, w, c] → the same of `retaken`."""
+    return np.stack([retaken(picture, form, rng) for picture in pictures])
 
 
 def retaken(image: np.ndarray, form: Form, rng: np.random.Generator) -> np.ndarray:

@@ -15,11 +15,12 @@ from PIL import Image
 
 from ml.data.images import some
 from ml.evaluation.context import EvaluationContext
+from ml.evaluation.kept import drawn, kept
 from ml.evaluation.photographs import printed, rendered
 from ml.images.decoding import Refusal, decode
 from ml.images.fitting import reading
 from ml.images.form import Form
-from ml.images.looks import SIDE, looks
+from ml.images.looks import NAMES, SIDE, looks
 from ml.stats import likeness
 
 KEPT, AGAIN = 500, 120  # pictures of a group at most: as they are or came, and made for it
@@ -32,21 +33,39 @@ def arrays(context: EvaluationContext) -> dict[str, np.ndarray]:
     images, rng = context.splits["reference"].images, np.random.default_rng(context.seed)
     form = Form.of(some(images))
     context.tell("computing looks")
-    kept, again = (80, 20) if context.brief else (KEPT, AGAIN)  # somebody waits
-    groups: list[Iterable[np.ndarray]] = [images[_drawn(len(images), kept, rng)]]
-    files = [file for _, file in sorted(context.files().items())][:kept]
+    usual, again = (80, 20) if context.brief else (KEPT, AGAIN)  # somebody waits
+    groups = [measured(images[_drawn(len(images), usual, rng)])]
+    files = [file for _, file in sorted(context.files().items())][:usual]
     manner = reading(context.manner())
-    groups.append([picture for file in files if (picture := _read(file, manner)) is not None])
-    if max(form.height, form.width) < SIDE:
-        groups += [_larger(images[_drawn(len(images), again, rng)], rng)]
+    came = (picture for file in files if (picture := _read(file, manner)) is not None)
+    groups.append(kept("looks of files", (*files, repr(manner)), lambda: _stacked(came)))
+    small = images[_drawn(len(images), again, rng)] if max(form.height, form.width) < SIDE else None
+    made = []
     if form.background is not None:
         level = form.background
-        ways: tuple[Callable[..., np.ndarray], ...] = (rendered, printed, partial(printed, cut=True))
-        for way in ways:
+        ways: dict[str, Callable[..., np.ndarray]] = {
+            "photographs": rendered, "prints": printed, "cut-outs": partial(printed, cut=True)
+        }  # fmt: skip
+        for name, way in ways.items():
             chosen = images[_drawn(len(images), again, rng)]
-            groups.append([way(one, rng, side=int(rng.integers(*SIDES)), background=level) for one in chosen])
-    measured = [[looks(one) for one in group] for group in groups]
-    return likeness.learn([np.stack(values) for values in measured if len(values) > 1])
+            made.append(drawn(f"looks of {name}", (chosen, level, SIDES), rng, partial(_made, chosen, way, rng, level)))
+    if small is not None:
+        groups.append(drawn("looks of larger", (small,), rng, lambda: _stacked(_larger(small, rng))))
+    return likeness.learn([values for values in (*groups, *made) if len(values) > 1])
+
+
+def measured(images: np.ndarray) -> np.ndarray:
+    """uint8 [n, h, w, c] → float32 [n, len(NAMES)]."""
+    return kept("looks", (images,), lambda: _stacked(images))
+
+
+def _made(chosen: np.ndarray, way: Callable[..., np.ndarray], rng: np.random.Generator, level: int) -> np.ndarray:
+    return _stacked(way(one, rng, side=int(rng.integers(*SIDES)), background=level) for one in chosen)
+
+
+def _stacked(pictures: Iterable[np.ndarray]) -> np.ndarray:
+    values = [looks(one) for one in pictures]
+    return np.stack(values) if values else np.zeros((0, len(NAMES)), np.float32)
 
 
 def _drawn(n: int, most: int, rng: np.random.Generator) -> np.ndarray:

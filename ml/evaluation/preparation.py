@@ -7,8 +7,9 @@ nothing beside the others. Right after a training a few photographs must do; `py
 preparation` takes more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from ml.data.base import stratified
 from ml.data.images import some
 from ml.evaluation.context import EvaluationContext
+from ml.evaluation.kept import kept
 from ml.evaluation.photographs import rendered
 from ml.images.decoding import Refusal, decode
 from ml.images.fitting import NATIVE
@@ -35,11 +37,13 @@ EVERYTHING = frozenset(PHOTOGRAPH_STEPS)
 
 @dataclass(frozen=True)
 class Given:
-    """What is given: upright or not, pixels uint8 [h, w, 1 or 3] with their EXIF orientation; rows: of validation."""
+    """What is given: upright or not, pixels uint8 [h, w, 1 or 3] with their EXIF orientation, made when they are asked
+    for; rows: of validation; known: what the pictures follow from."""
 
     name: str
-    pictures: Sequence[tuple[np.ndarray, int]]
+    pictures: Callable[[], Sequence[tuple[np.ndarray, int]]]
     rows: np.ndarray
+    known: Sequence[object] = ()
 
 
 class Measured:
@@ -71,8 +75,12 @@ class Measured:
         self._context.tell(f"computing preparation: {len(given.rows)} {given.name}, {named or 'only fitted'}")
         form = replace(self._form, steps=steps)
         ways = ("quick",) if self._context.brief else ()
-        seen = [prepare(pixels, form, orientation=turn, ways=ways).image for pixels, turn in given.pictures]
-        said = self._context.ask(np.stack(seen))[0].argmax(axis=1)
+
+        def seen() -> np.ndarray:
+            return np.stack([prepare(one, form, orientation=turn, ways=ways).image for one, turn in given.pictures()])
+
+        prepared = kept("prepared", (form, form.peak, ways, given.name, *given.known), seen)
+        said = self._context.ask(prepared)[0].argmax(axis=1)
         self._right[key] = said == self._labels[given.rows]
         self._agreeing[key] = said == self._recorded[given.rows]
         counts = {"correct": int(self._right[key].sum()), "agreeing": int(self._agreeing[key].sum())}
@@ -125,9 +133,10 @@ def as_files(context: EvaluationContext, form: Form) -> Given:
     validation = context.splits["validation"]
     if context.fitting() == NATIVE:
         rows = np.arange(min(FILES, len(validation)))
-        return Given("files", [(validation.images[row], 1) for row in rows], rows)
+        images = validation.images[rows]
+        return Given("files", lambda: [(image, 1) for image in images], rows, (images,))
     place = {int(example_id): row for row, example_id in enumerate(validation.ids)}
-    pictures, found = [], []
+    pictures, found, came = [], [], []
     for example_id, content in context.files().items():
         try:
             picture = decode(content, laid_on=form.laid_on, levels=form.levels)
@@ -136,21 +145,25 @@ def as_files(context: EvaluationContext, form: Form) -> Given:
         if example_id in place:
             pictures.append((picture.pixels, picture.orientation))
             found.append(place[example_id])
-    return Given("files", pictures, np.array(found, int))
+            came.append(content)
+    return Given("files", lambda: pictures, np.array(found, int), came)
 
 
 def as_photographs(context: EvaluationContext, form: Form) -> Given:
     """Photographs of validation pictures; none where these have no plain background."""
     validation = context.splits["validation"]
     if form.background is None or not len(validation):
-        return Given("photographs", [], np.zeros(0, int))
+        return Given("photographs", list, np.zeros(0, int))
     rng = np.random.default_rng(context.seed)
     rows = np.arange(len(validation))
     most = BRIEFLY if context.brief else PHOTOGRAPHS
     if len(rows) > most:
         rows = stratified(validation.labels, most, rng)
-    made = [
-        rendered(validation.images[row], rng, side=SIDE, background=form.background, busy=BUSY, dull=DULL)
-        for row in rows
-    ]
-    return Given("photographs", [(photo, 1) for photo in made], rows)
+    images, state = np.stack([validation.images[row] for row in rows]), rng.bit_generator.state
+    render = partial(rendered, rng=rng, side=SIDE, background=form.background, busy=BUSY, dull=DULL)
+
+    @cache
+    def made() -> list[tuple[np.ndarray, int]]:
+        return [(render(image), 1) for image in images]
+
+    return Given("photographs", made, rows, (images, repr(state), form.background, SIDE, BUSY, DULL))

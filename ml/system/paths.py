@@ -20,3 +20,8 @@ def home_dir() -> Path:
 def cache_dir() -> Path:
     """The platform's cache folder of this app: downloads that can be fetched again."""
     return user_cache_path("fashion-forward")
+
+
+def made_dir() -> Path:
+    """The folder of what can be worked out again: FASHION_CACHE, or within `cache_dir`."""
+    return Storage.read().made or cache_dir() / "made"

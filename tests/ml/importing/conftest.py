@@ -12,7 +12,6 @@ import torch
 from ml.artifacts.reader import Library, Run
 from ml.data import load
 from ml.data.base import Dataset
-from ml.evaluation import familiarity
 from ml.inference.classifier import Classifier
 from tests.conftest import TOY, TOY_RUN
 
@@ -28,24 +27,6 @@ class Whole(torch.nn.Module):
 
     def forward(self, pixels):
         return self.net((pixels - self.mean) / self.std)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def rendered_once():
-    """Every run of the toy's pictures learns to know the same 400 renderings of them, which take longer than all else
-    that is made of it: each is made once by a worker."""
-    make, kept = familiarity.retaken, {}
-
-    def retaken(image, form, rng):
-        asked = (image.tobytes(), image.shape, repr(form), repr(rng.bit_generator.state))
-        if asked not in kept:
-            kept[asked] = (make(image, form, rng), rng.bit_generator.state)
-        made, rng.bit_generator.state = kept[asked]
-        return made.copy()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(familiarity, "retaken", retaken)
-        yield
 
 
 @pytest.fixture(scope="session")
