@@ -18,6 +18,8 @@ COPY assets assets
 COPY artifacts artifacts
 COPY ml ml
 COPY dashboard dashboard
+# Nobody writes bytecode below, so each start would compile all of this anew.
+RUN python -m compileall -q app.py ml dashboard
 
 ENV HOST=0.0.0.0 \
     PORT=7860 \

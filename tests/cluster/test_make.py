@@ -61,3 +61,15 @@ def test_the_compose_file_names_programs_and_settings_that_exist():
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").exists() or (ROOT / module / "__main__.py").exists()
     assert "requirements-cluster.txt" in (ROOT / "Dockerfile").read_text()
     assert "!requirements-cluster.txt" in (ROOT / ".dockerignore").read_text()
+
+
+def test_the_image_has_its_own_code_compiled():
+    """It writes no bytecode when it runs: whatever is copied into it as Python is compiled once it is there."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    (compiled,) = (number for number, line in enumerate(lines) if "-m compileall" in line)
+    copied = {
+        line.split()[1]: number for number, line in enumerate(lines) if line.startswith("COPY ") and ".txt" not in line
+    }
+    code = {name for name in copied if name.endswith(".py") or any((ROOT / name).rglob("*.py"))}
+    assert code == {"app.py", "ml", "dashboard"} == {*lines[compiled].split("-q", 1)[1].split()}
+    assert max(copied.values()) < compiled < lines.index("USER app")
