@@ -20,7 +20,8 @@
     timer = null;
     if (busy() && ++tries < 40) { timer = setTimeout(apply, 40); return; } /* one answer at a time */
     tries = 0;
-    const [name, value, epochs] = wanted;
+    const [name, value, epochs, slider] = wanted;
+    delete slider.dataset.ahead;
     const query = new URLSearchParams(window.location.search);
     if (name === 'epoch') { if (value < epochs.length) query.set(name, epochs[value]); else query.delete(name); }
     else if (name === 'epsilon') query.set(name, epochs[value]);
@@ -48,7 +49,8 @@
     const said = document.getElementById(e.target.id.replace(/-slider$/, '-said'));
     const listed = said && said.querySelector('[data-epochs]');
     const epochs = listed ? listed.dataset.epochs.split(',') : [];
-    wanted = [name, Number(e.target.value), epochs];
+    wanted = [name, Number(e.target.value), epochs, e.target];
+    e.target.dataset.ahead = '1'; /* of the address: an older one that is answered now does not set it back */
     if (listed) listed.textContent = epochs[wanted[1]] || 'the end';
     else if (said) said.textContent = e.target.value + ' %';
     if (timer === null) timer = setTimeout(apply, 30);

@@ -30,7 +30,7 @@ THRESHOLD_LABEL = f"{ID}-said"  # the threshold in words, kept up by the same sc
 
 SLIDER_FROM_ADDRESS = """(search) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
-    if (typeof search !== 'string' || !slider || slider.dataset.held) return none;
+    if (typeof search !== 'string' || !slider || slider.dataset.held || slider.dataset.ahead) return none;
     return Math.round(100 * Number(new URLSearchParams(search).get('reject') || 0));
 }"""
 

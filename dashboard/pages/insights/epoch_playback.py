@@ -30,7 +30,7 @@ SLIDER_TO_EPOCH = """(asked, colour) => {
     const away = asked.at < asked.last, leaves = away && !slider.dataset.away;
     if (away) slider.dataset.away = '1'; else delete slider.dataset.away;
     const seen = leaves && colour === 'true' ? 'predicted' : none;
-    return slider.dataset.held ? [none, none, seen] : [asked.last, asked.at, seen];
+    return slider.dataset.held || slider.dataset.ahead ? [none, none, seen] : [asked.last, asked.at, seen];
 }"""
 
 

@@ -43,7 +43,7 @@ ASKING_JS = """(question, kept, face) => {
 }"""
 MOVE_SLIDER_JS = """(told) => {
     const none = dash_clientside.no_update, slider = document.getElementById('%s');
-    if (typeof told !== 'string' || !slider || slider.dataset.held) return none;
+    if (typeof told !== 'string' || !slider || slider.dataset.held || slider.dataset.ahead) return none;
     return Math.round(100 * Number(new URLSearchParams(told).get('abstain') || 0));
 }"""
 

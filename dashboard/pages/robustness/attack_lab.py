@@ -122,7 +122,7 @@ CONTROLS_FROM_ADDRESS = """(search) => {
     const wanted = query.has('epsilon') ? Number(query.get('epsilon')) : DEFAULT;
     let place = 0;
     steps.forEach((step, i) => { if (Math.abs(step - wanted) < Math.abs(steps[place] - wanted)) place = i; });
-    const still = slider && slider.dataset.held;
+    const still = slider && (slider.dataset.held || slider.dataset.ahead);
     const way = ['fgsm', 'pgd'].includes(query.get('attack')) ? query.get('attack') : 'METHOD';
     return [way, query.get('target') || '*', still || !(wanted <= 32) ? none : place];
 }"""

@@ -558,6 +558,39 @@ def test_from_a_cell_to_an_image_under_attack(home, app, serving, page, idle):
         assert page.evaluate("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"), mode
 
 
+ASKED = re.compile("_dash-update-component")
+
+
+def test_a_slider_is_not_set_back_by_an_address_that_is_answered_late(home, app, serving, page, idle):
+    """By keyboard it is at the next place before what the last one meant has come: each press counts."""
+    made_up(home)
+    page.goto(f"{serving(app)}/robustness")
+    page.wait_for_function(idle)
+    page.locator("#robustness-lab-card").scroll_into_view_if_needed()
+    expect(page.locator("#robustness-lab-body .shot")).to_have_count(3)
+    page.wait_for_function(idle)
+    page.route(ASKED, lambda route: None)  # held until further notice
+    place = EPSILON_STEPS.index(robustness.EPSILON)
+    slider = page.locator("#robustness-epsilon-slider")
+    with page.expect_request(ASKED):
+        slider.evaluate(
+            """(one, late) => {
+                one.stepUp(3);
+                one.dispatchEvent(new Event('input', {bubbles: true}));
+                dash_clientside.set_props('url', {search: late});
+            }""",
+            f"?epsilon={EPSILON_STEPS[place + 1]:g}",
+        )
+    assert slider.input_value() == str(place + 3)
+    page.unroute(ASKED)  # what was held goes on
+    expect(page).to_have_url(re.compile(rf"epsilon={EPSILON_STEPS[place + 3]:g}(&|$)"))
+    page.wait_for_function(idle)
+    expect(slider).to_have_value(str(place + 3))
+    page.go_back()  # it follows the address again
+    expect(page).to_have_url(re.compile(rf"epsilon={EPSILON_STEPS[place + 1]:g}(&|$)"))
+    expect(slider).to_have_value(str(place + 1))
+
+
 def test_photographs_made_worse_are_shown_small_and_a_few_a_page(home, no_artifacts, monkeypatch):
     run = Store(no_artifacts, home).open("toy")
     assert flipped.each(run, Selection.parse("?under=pgd:8")) == flipped.EACH
