@@ -33,7 +33,7 @@ def register(server: Flask, services: Services) -> None:
     @server.get("/sprites/<dataset>/<split>/<ids>.png")
     def sprites(dataset: str, split: str, ids: str) -> Response:
         images = examples(services, dataset, split, numbers(ids))
-        return cached(sheet(images), kept(), photographs=max(images.shape[1:3]) > SMALL)
+        return cached(sheet(images), kept(), photographs=max(images.shape[1:3]) > SMALL, small=len(images) > 1)
 
     @server.get("/originals/<dataset>/<int:example_id>.png")
     def original(dataset: str, example_id: int) -> Response:
@@ -70,8 +70,11 @@ def examples(services: Services, dataset: str, split: str, ids: list[int]) -> np
     here = np.isin(ids, pictures.ids)
     if not here.any():
         raise Missing("There are no such pictures in this split.")
-    images = np.zeros((len(ids), *pictures.images.shape[1:]), np.uint8)
-    images[here] = pictures.images[np.searchsorted(pictures.ids, np.array(ids)[here])]
+    found = pictures.images[np.searchsorted(pictures.ids, np.array(ids)[here])]
+    if len(found) == len(ids):
+        return found
+    images = np.zeros((len(ids), *found.shape[1:]), np.uint8)
+    images[here] = found
     return images
 
 
@@ -85,10 +88,10 @@ def upright(picture: Picture) -> np.ndarray:
     return turned if turned.ndim == 3 else turned[..., None]
 
 
-def cached(image: np.ndarray, caching: str, *, photographs: bool = False) -> Response:
-    """A PNG, or of photographs in colour a JPEG, and for how long browsers keep it."""
+def cached(image: np.ndarray, caching: str, *, photographs: bool = False, small: bool = False) -> Response:
+    """A PNG, or of photographs in colour a JPEG (small: see `jpeg`), and for how long browsers keep it."""
     if photographs and image.shape[-1] == 3:
-        return Response(jpeg(image), mimetype="image/jpeg", headers={"Cache-Control": caching})
+        return Response(jpeg(image, small=small), mimetype="image/jpeg", headers={"Cache-Control": caching})
     return Response(png(image), mimetype="image/png", headers={"Cache-Control": caching})
 
 
