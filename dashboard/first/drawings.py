@@ -10,8 +10,11 @@ MOST = 40  # classes; of more, cells are too small to read before the chart is t
 Colour = tuple[float, float, float, float]
 
 
-def cells(figure: Any) -> str:
-    """HTML of a figure of heatmap traces over the same classes and one of their numbers, '' for any other figure."""
+def cells(figure: Any, dark: Any = None) -> str:
+    """HTML of a figure of heatmap traces over the same classes and one of their numbers, '' for any other figure.
+
+    dark: the same figure as it is where the reader's colours turn out to be dark, None where they are known.
+    """
     data = (figure or {}).get("data") or []
     maps = [one for one in data if one.get("type") == "heatmap"]
     if not maps or any(one.get("type") not in ("heatmap", "scatter") for one in data):
@@ -19,24 +22,51 @@ def cells(figure: Any) -> str:
     across, down = maps[0]["x"], maps[0]["y"]
     if max(len(across), len(down)) > MOST or any(not isinstance(one["z"], list) for one in maps):
         return ""
-    texts = {place: text for one in data if one["type"] == "scatter" for place, text in numbers(one)}
-    rings = {place: line for shape in figure["layout"].get("shapes", []) for place, line in ring(shape)}
+    texts = {place: text for one in data if one["type"] == "scatter" for place, (text, _) in numbers(one)}
+    looks = painted(figure)
+    others = painted(dark) if dark else looks
     parts = []
-    for i, truth in enumerate(down):
-        for j, guess in enumerate(across):
-            found = next((one for one in maps if one["z"][i][j] is not None), None)
-            ground = colour(found["colorscale"], found["z"][i][j], found.get("opacity", 1)) if found else "transparent"
-            text, ink = texts.get((truth, guess), ("", ""))
-            rules = f"background:{ground}" + (f";color:{ink}" if ink else "") + rings.get((i, j), "")
-            place = f'data-x="{escape(str(guess))}" data-y="{escape(str(truth))}"'
-            said = f"true {truth}, predicted {guess}: {text or 'none'}"
-            parts.append(
-                f'<button type="button" tabindex="-1" {place} style="{rules}" aria-label="{escape(said)}">'
-                f"{escape(str(text))}</button>"
-            )
+    for (i, j), look in looks.items():
+        truth, guess = down[i], across[j]
+        text, rules = texts.get((truth, guess), ""), ";".join(either(look, others.get((i, j), look)))
+        place = f'data-x="{escape(str(guess))}" data-y="{escape(str(truth))}"'
+        said = f"true {truth}, predicted {guess}: {text or 'none'}"
+        parts.append(
+            f'<button type="button" tabindex="-1" {place} style="{rules}" aria-label="{escape(said)}">'
+            f"{escape(str(text))}</button>"
+        )
     size = next((one["textfont"]["size"] for one in data if one["type"] == "scatter" and "textfont" in one), 0)
     grid = f"--n:{len(across)};--m:{len(down)};font-size:{size or 12}px"
     return f'<div class="first-cells" style="{grid}">{"".join(parts)}</div>'
+
+
+def painted(figure: dict[str, Any]) -> dict[tuple[int, int], dict[str, tuple[str, str]]]:
+    """(row, column) → CSS name → what comes before its colour, and the colour, of each cell."""
+    data = figure["data"]
+    maps = [one for one in data if one["type"] == "heatmap"]
+    inks = {place: ink for one in data if one["type"] == "scatter" for place, (_, ink) in numbers(one)}
+    rings = {place: line for shape in figure["layout"].get("shapes", []) for place, line in ring(shape)}
+    found = {}
+    for i, truth in enumerate(maps[0]["y"]):
+        for j, guess in enumerate(maps[0]["x"]):
+            one = next((one for one in maps if one["z"][i][j] is not None), None)
+            ground = colour(one["colorscale"], one["z"][i][j], one.get("opacity", 1)) if one else "transparent"
+            look = {"background": ("", ground)}
+            if ink := inks.get((truth, guess)):
+                look["color"] = ("", ink)
+            if (i, j) in rings:
+                look["outline"] = rings[i, j]
+            found[i, j] = look
+    return found
+
+
+def either(light: dict[str, tuple[str, str]], dark: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """CSS of a cell in both: as it is in light for browsers that do not know of two."""
+    for name, (before, shown) in light.items():
+        other = dark.get(name, (before, shown))[1]
+        yield f"{name}:{before}{shown}"
+        if other != shown:
+            yield f"{name}:{before}light-dark({shown},{other})"
 
 
 def numbers(trace: dict[str, Any]) -> Iterator[tuple[tuple[Any, Any], tuple[str, str]]]:
@@ -48,12 +78,12 @@ def numbers(trace: dict[str, Any]) -> Iterator[tuple[tuple[Any, Any], tuple[str,
         yield (y, x), (text, inks[place] if isinstance(inks, list) else inks)
 
 
-def ring(shape: dict[str, Any]) -> Iterator[tuple[tuple[int, int], str]]:
-    """((row, column), CSS) of a frame around one cell."""
+def ring(shape: dict[str, Any]) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
+    """((row, column), (width and kind, colour)) of a frame around one cell."""
     if shape.get("type") == "rect" and shape["x1"] - shape["x0"] == 1 == shape["y1"] - shape["y0"]:
         line = shape["line"]
         kind = "dotted" if line.get("dash") == "dot" else "solid"
-        yield (round(shape["y0"] + 0.5), round(shape["x0"] + 0.5)), f";outline:{line['width']}px {kind} {line['color']}"
+        yield (round(shape["y0"] + 0.5), round(shape["x0"] + 0.5)), (f"{line['width']}px {kind} ", line["color"])
 
 
 def colour(scale: list, value: float, opacity: float) -> str:

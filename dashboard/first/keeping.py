@@ -41,7 +41,7 @@ class Drawn:
     def get(self, mode: str, make: Callable[[], Any]) -> Any:
         """make() for the current request, or what it gave before; what it raises as Passing is given and not kept.
 
-        mode: light or dark.
+        mode: light or dark, '' where the browser does not say.
         """
         key = self.key(mode) if self.still(request.path) else None
         try:

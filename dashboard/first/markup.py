@@ -31,6 +31,7 @@ LEFT = frozenset(
     }
 )
 LINKS, SCRIPT = ("href", "src"), re.compile(r"\s*javascript:", re.IGNORECASE)  # dash.html draws no such link either
+DARK = "dark"  # of a chart here: its figure where the reader's colours turn out to be dark
 PLAIN_NUMBERS = frozenset({"opacity", "zIndex", "flex", "flexGrow", "order", "lineHeight", "fontWeight"})
 
 
@@ -156,7 +157,7 @@ def graph(props: dict[str, Any]) -> Iterator[str]:
     """The box of a chart, with the chart in it where it can be drawn without a library."""
     more = f' style="{escape(style(props["style"]))}"' if props.get("style") else ""
     yield f'<div class="dash-graph"{more}><div></div>'
-    if drawn := drawings.cells(props.get("figure")):
+    if drawn := drawings.cells(props.get("figure"), props.get(DARK)):
         name = escape(str(props.get("id", "")))
         yield f'<div class="js-plotly-plot" data-chart="{name}" style="height:100%;width:100%">{drawn}</div>'
     yield "</div>"

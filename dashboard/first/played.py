@@ -49,9 +49,7 @@ def play(app: Dash, given: Given, wanted: Callable[[str], bool]) -> Played:
     layout = to_json_plotly(app.get_layout())
     played = Played(layout, orjson.loads(layout))
     known = index(played.tree)
-    for (id, name), value in given.items():
-        if id in known:
-            known[id][name] = value
+    put_in(known, given)
     left = [one for one in app._callback_list if one["clientside_function"] is None and wanted(one["output"])]
     while True:
         ready = [one for one in left if all(present(part, known) for part in (*one["inputs"], *one["state"]))]
@@ -71,6 +69,31 @@ def play(app: Dash, given: Given, wanted: Callable[[str], bool]) -> Played:
                 if made.body:
                     put(orjson.loads(made.body)["response"], known)
         known = index(played.tree)
+
+
+def figures(app: Dash, made: Played, given: Given) -> Iterator[tuple[dict[str, Any], Any]]:
+    """(properties of a chart, its figure) of what was played, as the answers would be with other values that the
+    browser fills in, and none else changed."""
+    known = index(made.tree)
+    before = {(id, name): known[id].get(name) for id, name in given if id in known}
+    answered = {one.output for one in made.answers if one.body and ".figure" in one.output}
+    put_in(known, given)
+    for one in app._callback_list:
+        heard = {(part["id"], part["property"]) for part in (*one["inputs"], *one["state"])}
+        if one["output"] not in answered or not heard & before.keys():
+            continue
+        again = answer(app, one, known)
+        for id, properties in orjson.loads(again.body)["response"].items() if again and again.body else ():
+            if id in known and "figure" in properties:
+                yield known[id], properties["figure"]
+    put_in(known, before)
+
+
+def put_in(known: Mapping[str, dict], given: Given) -> None:
+    """Write values into the page."""
+    for (id, name), value in given.items():
+        if id in known:
+            known[id][name] = value
 
 
 def present(part: Mapping[str, Any], known: Collection[str]) -> bool:

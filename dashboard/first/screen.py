@@ -11,6 +11,7 @@ import orjson
 from dash import Dash
 from flask import request
 
+from dashboard import theme
 from dashboard.first import keeping, markup, played
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def screen(app: Dash, mode: str, early: Sequence[str], drawn: keeping.Drawn) -> 
     drawn: what was drawn before.
     """
     try:
-        made: Screen = drawn.get(mode, lambda: draw(app, mode, early))
+        made: Screen = drawn.get(mode if chosen() else "", lambda: draw(app, mode, early))
     except Exception:
         log.warning("the first screen of %s was not drawn", request.path, exc_info=True)
         return Screen()
@@ -97,11 +98,19 @@ def draw(app: Dash, mode: str, early: Sequence[str]) -> Screen:
     search = f"?{query}" if query else ""
     starts = tuple(one for one in (*FRAME, *early) if not (one == "sample-drawer-" and OPENED in parse_qs(query)))
     made = played.play(app, filled(request.path, search), lambda name: name.lstrip(".").startswith(starts))
+    if not chosen():  # the browser knows which colours the reader has, and shows these
+        for chart, figure in played.figures(app, made, {(theme.STATE, "data"): "dark"}):
+            chart[markup.DARK] = figure
     drawn = markup.markup(made.tree)
     found = Screen(" data-first", head(drawn), body(made, drawn, mode))
     if made.failed or FAILED in drawn:
         raise keeping.Passing(found)
     return found
+
+
+def chosen() -> bool:
+    """Whether the current request says which colours its reader has."""
+    return request.cookies.get(theme.COOKIE) in theme.MODES
 
 
 def filled(path: str, search: str) -> dict[tuple[str, str], object]:

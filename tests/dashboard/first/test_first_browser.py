@@ -174,9 +174,20 @@ def test_a_page_that_nobody_paints_is_there_too(shipped, new_page, idle, hidden)
 
 
 def test_the_colours_of_the_system_hold_from_the_first_frame(shipped, new_page, idle):
+    def colours(page) -> list[str]:
+        seen = "(all) => all.map((one) => [getComputedStyle(one).backgroundColor, getComputedStyle(one).color].join())"
+        return page.locator("#app-first .cm [data-x]").evaluate_all(seen)
+
+    known = new_page(java_script_enabled=False)
+    known.context.add_cookies([{"name": "theme", "value": "dark", "url": shipped}])
+    known.goto(shipped)
     page = new_page(color_scheme="dark")
     go = held(page, shipped)
     assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+    assert colours(page) == colours(known), "the cells of the matrix are those of the dark page"
+    light = new_page(color_scheme="light")
+    held(light, shipped)
+    assert all(one != two for one, two in zip(colours(light), colours(known), strict=True))
     go()
     page.wait_for_function(idle)
     assert page.locator("html").get_attribute("data-bs-theme") == "dark"
