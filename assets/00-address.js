@@ -14,6 +14,15 @@
     return unescaped(parts.slice(0, depth).join('/')) === unescaped(root) ? '/' + parts.slice(depth).join('/') : path;
   }
 
+  /* the search part without what says which image is open, and how the studio has prepared it */
+  const IMAGE = ['sample', 'way', 'edits'];
+  function bare(search) {
+    const query = new URLSearchParams(search);
+    IMAGE.forEach((name) => query.delete(name));
+    const text = query.toString();
+    return text && '?' + text;
+  }
+
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.address = { of, within, page: () => within(window.location.pathname) };
+  window.dash_clientside.address = { of, within, bare, page: () => within(window.location.pathname) };
 })();

@@ -113,7 +113,7 @@
   /* where a click on a cell of the matrix leads: the chart says it for all its cells at once, for the address it was drawn of */
   function behind(truth, guess) {
     const chart = document.querySelector(`#${CHART} .js-plotly-plot`), lead = chart && chart.layout && chart.layout.meta;
-    if (!lead || !lead.cell || lead.of !== window.location.search || typeof truth !== 'string' || typeof guess !== 'string') return null;
+    if (!lead || !lead.cell || address.bare(lead.of) !== address.bare(window.location.search) || typeof truth !== 'string' || typeof guess !== 'string') return null;
     if (lead.many.includes(truth) || lead.many.includes(guess)) return null;
     if (lead.chosen && lead.chosen[0] === truth && lead.chosen[1] === guess) return lead.back;
     return lead.cell.replace('true=~T~&pred=~P~', () => `true=${quoted(truth)}&pred=${quoted(guess)}`);

@@ -14,6 +14,13 @@
   if (!cookie) applyTheme(matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light', false);
 
   const pathOf = address.page;
+  /* an address that does not say which image is open, with the one that is; the server writes it last, too */
+  function staying(search) {
+    const open = /[?&](sample=\d+)/.exec(window.location.search);
+    return open ? (search ? search + '&' : '?') + open[1] : search;
+  }
+  /* a cell beside the chosen one: the image stays open; where none is chosen yet, it is chosen, and shows others */
+  const against = (search) => (/[?&](true|pred)=/.test(window.location.search) ? staying(search) : search);
   /* where the gallery changes it is drawn first (ahead.js), within a moment or not; whatever is done next finds the address changed */
   let coming = null;
   const settle = () => { if (coming) coming(); };
@@ -93,7 +100,7 @@
     if (e.ctrlKey || e.metaKey || e.shiftKey) {
       if (target.matches('a')) return; /* the browser opens a tab or a window */
       /* Shift holds a second cell of the matrix against the first; Shift and Enter do it too */
-      if (e.shiftKey && target.hasAttribute('data-contrast')) { go(pathOf(), target.dataset.contrast); return; }
+      if (e.shiftKey && target.hasAttribute('data-contrast')) { go(pathOf(), against(target.dataset.contrast)); return; }
       if (target.hasAttribute('data-add')) { go(pathOf(), target.dataset.add); return; }
     }
     e.preventDefault();
@@ -101,7 +108,7 @@
       go(target.dataset.page, carried());
       window.scrollTo(0, 0);
     } else {
-      go(target.dataset.path || pathOf(), target.dataset.search);
+      go(target.dataset.path || pathOf(), target.hasAttribute('data-open') ? staying(target.dataset.search) : target.dataset.search);
       if (target.dataset.path) window.scrollTo(0, 0);
     }
   });
@@ -166,7 +173,7 @@
       }
     }
     if (e.key === 'c' && !e.ctrlKey && !e.metaKey && !e.altKey && e.target.matches && e.target.matches('[data-contrast]')) {
-      go(pathOf(), e.target.dataset.contrast);
+      go(pathOf(), against(e.target.dataset.contrast));
       return;
     }
     if (drawer && !typing && drawer.contains(e.target) && (e.key === 'ArrowLeft' || e.key === 'ArrowRight')) {

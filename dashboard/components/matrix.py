@@ -233,7 +233,7 @@ def link(
     rows, columns = many.get(truth, (truth,)), many.get(guess, (guess,))
     more = {"aria-label": label} if label else {}
     if contrast and truth not in many and guess not in many:
-        more["data-contrast"] = selection.beside(truth, guess).query()
+        more["data-contrast"] = selection.with_(sample=None).beside(truth, guess).query()
         more["data-held"] = str(selection.contrast == f"{truth}~{guess}").lower()
     search = selection.cell(rows, columns).query()
     return {

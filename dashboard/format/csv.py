@@ -12,6 +12,7 @@ from dashboard.state.selection import Selection
 from ml.system.cells import safe_cell
 
 BYTE_ORDER_MARK = "\ufeff"
+OF_IMAGE = ("explanation", "attack", "projection")
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 # what a spreadsheet takes for a number, a date, a time or a truth value, and writes back as it likes
 RETOLD = re.compile(
@@ -40,8 +41,9 @@ class Source:
 
 
 def table_url(noun: str, selection: Selection) -> str:
-    """The address of a table as the selection narrows it."""
-    return f"/export/{noun}.csv{selection.query()}"
+    """The address of a table as the selection narrows it; which image is open matters to those OF_IMAGE alone."""
+    chosen = selection if noun in OF_IMAGE else selection.with_(sample=None)
+    return f"/export/{noun}.csv{chosen.query()}"
 
 
 def as_csv(head: list[str], rows: list[list], source: Source | None) -> str:

@@ -231,8 +231,10 @@ def answer(run: RunData, selection: Selection) -> list:
 
 
 def press(words: str, there: Selection, on: bool, **more: str) -> html.Button:
-    """A button that is pressed or not, and leads to an address."""
-    return html.Button(words, type="button", **{"data-search": there.query(), "aria-pressed": str(on).lower(), **more})
+    """A button that is pressed or not, and leads to an address, where the image that is open then stays open."""
+    address = there.with_(sample=None).query()
+    leads = {"data-search": address, "data-open": "", "aria-pressed": str(on).lower()}
+    return html.Button(words, type="button", **leads, **more)
 
 
 def views(selection: Selection) -> list:
