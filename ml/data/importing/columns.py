@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ml.data.importing.finder import Finder, looks_like_a_picture
+from ml.data.importing.finder import SEVERAL, Finder, looks_like_a_picture
 from ml.data.importing.records import FLAGS
 from ml.data.importing.rows import as_split, text
 from ml.data.importing.sources import MAGIC
@@ -202,7 +202,8 @@ def _splits(cells: Sequence[Any], some: bool = False) -> bool:
 def _files(cells: Sequence[Any], finder: Finder, beside: str) -> bool:
     """Whether most cells are names of files of the source."""
     filled = [one for cell in cells if not isinstance(cell, dict | list | bytes) and (one := text(cell))]
-    found = [one for one in filled if len(one) < MOST_OF_A_PATH and not isinstance(finder.find(one, beside), str)]
+    met = [finder.find(one, beside) if len(one) < MOST_OF_A_PATH else "" for one in filled]
+    found = [one for one in met if one == SEVERAL or not isinstance(one, str)]  # which of them, the table's split says
     return bool(filled) and len(found) * 2 >= len(filled)
 
 

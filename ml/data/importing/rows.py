@@ -45,8 +45,10 @@ def text(value: Any) -> str:
 
 
 def split_in(name: str) -> str:
-    """The one split that a name of a file speaks of, wherever in it (train-00000-of-00002, mnist-test), '' for none."""
-    words = [SPLIT_WORDS[word] for word in re.split(r"[\W\d_]+", name.casefold()) if word in SPLIT_WORDS]
+    """The one split that a name of a file speaks of, wherever in it (train-00000-of-00002, mnist-test, trainLabels), ''
+    for none."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()
+    words = [SPLIT_WORDS[word] for word in re.split(r"[\W\d_]+", apart) if word in SPLIT_WORDS]
     return words[0] if len(words) == 1 else split_of(name)
 
 

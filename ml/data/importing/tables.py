@@ -155,6 +155,7 @@ class Tables:
         wanted = [*(one for one in told if one), *([columns.image] if columns.way in ("path", "file") else [])]
         folder, called = table.name.rpartition("/")[0], table.name.rpartition("/")[2]
         by_file = split_in(called.partition(".")[0]) or table_rows.split_of(folder.rpartition("/")[2])
+        by_file = by_file or ("test" if table_columns.EXAMPLE.search(called.casefold()) else "")
         found, scale = [], _scale(table, columns.levels)
         if scale != 1:
             self.notes.append(f"{clean(table.name)}: levels up to {255 / scale:g} are scaled to 0 to 255")

@@ -44,6 +44,18 @@ def test_a_sample_of_answers_is_no_label(put, pictures, name):
     matches(seen, pictures, [one if i < 16 else None for i, one in enumerate(LABELS)])
 
 
+def test_train_and_test_that_number_their_files_alike(put, pictures):
+    """Kaggle's CIFAR-10: train/1.png and test/1.png are two pictures, and trainLabels.csv is of the first alone."""
+    n = N // 2
+    files = {
+        "trainLabels.csv": csv(("id", "label"), *((i + 1, LABELS[i]) for i in range(n))),
+        "sampleSubmission.csv": csv(("id", "label"), *((i + 1, "ring") for i in range(n))),
+    }
+    seen = Seen(put(files, lambda i: f"{'train' if i < n else 'test'}/{i % n + 1}.png"))
+    matches(seen, pictures, [one if i < n else None for i, one in enumerate(LABELS)])
+    assert seen.splits.count("train") == seen.splits.count("unlabelled") == n
+
+
 @pytest.mark.parametrize("one", ["1", "1.0"])
 def test_a_column_for_each_class(put, pictures, one):
     """Of ISIC 2019 and Plant Pathology; a row with several is left out, and one with none has no label."""
