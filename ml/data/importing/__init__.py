@@ -154,7 +154,7 @@ def _folders_or_tables(
     try:
         found = read.found(shown, order)
     except ValueError:
-        if choices.columns or read.hold_pictures:
+        if choices.columns or read.hold_pictures or all(map(class_folders.split_of, folders.classes)):
             raise
         return folders  # which say more than a table of fewer than two classes
     if choices.columns or read.hold_pictures or all(map(class_folders.split_of, folders.classes)):

@@ -54,7 +54,8 @@ LEAST_LEVELS = 16  # columns called like pixels that make a picture
 class Columns:
     """What columns are for, '' where none is. way: how pictures stand there, one of WAYS; ids: of labels by number
     beside their names; sure: whether the label's column is told by its name; levels: columns of the way of this name,
-    row by row of the picture; hot: columns called like classes, of which a row has 1 in its own and 0 in others."""
+    row by row of the picture; hot: columns called like classes, of which a row has 1 in its own and 0 in others;
+    denied: a column of 1 and 0, of which 0 says that the picture does not show the label's class."""
 
     image: str
     way: str
@@ -65,6 +66,7 @@ class Columns:
     sure: bool = False
     levels: tuple[str, ...] = ()
     hot: tuple[str, ...] = ()
+    denied: str = ""
 
     def words(self, table: str) -> str:
         told = [f"pictures stand in the column {self.image!r} ({WAYS[self.way]})"]
@@ -73,6 +75,7 @@ class Columns:
         told += [] if self.label or self.hot else ["there are no labels"]
         told += [f"splits in {self.split!r}"] if self.split else []
         told += [f"groups in {self.group!r}"] if self.group else []
+        told += [f"rows with 0 in {self.denied!r} name what is not in a picture"] if self.denied else []
         return f"{clean(table)}: {', '.join(told)}{FLAGS}column image=NAME, label=, split= or group="
 
 
@@ -126,7 +129,7 @@ def understood(
     )
     split = given.get("split", split)
     group = given.get("group", _named([one for one in candidates if one != split], GROUPS))
-    rest = [column for column in candidates if column not in (split, group)]
+    rest = [column for column in candidates if column not in (split, group) and not _structured(sample[column])]
     if EXAMPLE.search(table.rpartition("/")[2].casefold()) and "label" not in given:
         return replace(found, split=split, group=group)
     if "label" in given:
@@ -137,7 +140,8 @@ def understood(
         return replace(found, split=split, group=group, sure=True, hot=hot)
     if not label and len(alone := [column for column in rest if _repeats(sample[column])]) == 1:
         label = alone[0]
-    return replace(found, label=label, split=split, group=group, ids=ids, sure=sure)
+    denied = next((one for one in rest if label and _plain(one) == "confidence" and _yes_or_no(sample[one])), "")
+    return replace(found, label=label, split=split, group=group, ids=ids, sure=sure, denied=denied)
 
 
 def _plain(column: str) -> str:
@@ -183,9 +187,18 @@ def _repeats(cells: Sequence[Any]) -> bool:
 
 def _hot(columns: Sequence[str], sample: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
     """Columns of 0 and 1 of which a row has one 1, as most rows do; () where there are not several."""
-    hot = [column for column in columns if sample[column] and {*map(text, sample[column])} <= {"0", "1", "0.0", "1.0"}]
+    hot = [column for column in columns if _yes_or_no(sample[column])]
     ones = [sum(text(cell) in ("1", "1.0") for cell in row) for row in zip(*(sample[one] for one in hot), strict=True)]
     return tuple(hot) if len(hot) > 1 and ones.count(1) * 2 > len(ones) else ()
+
+
+def _yes_or_no(cells: Sequence[Any]) -> bool:
+    return bool(cells) and {*map(text, cells)} <= {"0", "1", "0.0", "1.0"}
+
+
+def _structured(cells: Sequence[Any]) -> bool:
+    """Whether there are objects in a column, or lists of them, as tools for labelling write them: they are no names."""
+    return any(isinstance(one, dict) for cell in cells for one in (cell if isinstance(cell, list) else [cell]))
 
 
 def _short(cells: Sequence[Any]) -> bool:

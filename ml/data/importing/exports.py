@@ -1,4 +1,4 @@
-"""Exports of tools for labelling: Label Studio, CVAT, Datumaro, Roboflow, FiftyOne. One label each."""
+"""Exports of tools for labelling: Label Studio, CVAT, Datumaro, Roboflow, FiftyOne, Create ML, Kili. One label each."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -115,6 +115,10 @@ def _export(entry: Entry, scratch: Scratch) -> Export | None:
         return _fiftyone(entry, value)
     if isinstance(value, dict) and isinstance(value.get("items"), list) and isinstance(value.get("categories"), dict):
         return _datumaro(entry, value)
+    if isinstance(value, dict) and any("filepath" in one for one in objects(value.get("samples"))[:20]):
+        return _samples(entry, value)
+    if (rows := objects(value)) and (export := _create_ml(entry, rows) or _kili(entry, rows)):
+        return export
     tasks = value if isinstance(value, list) else []
     if tasks and all(isinstance(one, dict) and isinstance(one.get("data"), dict) for one in tasks[:20]):
         return _label_studio(entry, tasks)
@@ -158,6 +162,58 @@ def _fiftyone(entry: Entry, value: dict[str, Any]) -> Export:
         labels = tuple(map(text, label)) if isinstance(label, list) else (text(label),) if text(label) else ()
         said.append(Said(path, labels, problem=problem))
     return Export("FiftyOne", entry, tuple(classes), said)
+
+
+def _samples(entry: Entry, value: dict[str, Any]) -> Export | None:
+    """FiftyOne's own form: samples with fields of its class Classification, of which ground_truth counts,
+    else the first; splits are tags."""
+    samples = objects(value["samples"])
+    named = [key for one in samples for key, field in one.items() if fields(field).get("_cls") == "Classification"]
+    if not named:
+        return None
+    key = "ground_truth" if "ground_truth" in named else named[0]
+    said = []
+    for one in samples:
+        splits = {split for tag in listed(one.get("tags")) if (split := split_of(text(tag)))}
+        label = text(fields(one.get(key)).get("label"))
+        said.append(
+            Said(text(one.get("filepath")), (label,) if label else (), splits.pop() if len(splits) == 1 else "")
+        )
+    return Export("FiftyOne", entry, (), said)
+
+
+def _create_ml(entry: Entry, rows: list[dict[str, Any]]) -> Export | None:
+    """Apple's: a picture and the things in it, each with a label; the file or its folder is called like its split."""
+    image = next((key for key in ("image", "imagefilename", "filename") if key in rows[0]), "")
+    things = next((key for key in ("annotations", "annotation") if key in rows[0]), "")
+    if not image or not any("label" in one for row in rows for one in objects(row.get(things))):
+        return None
+    folder, _, file = entry.name.rpartition("/")
+    split = split_in(file.rpartition(".")[0]) or split_in(folder.rpartition("/")[2])
+    said = []
+    for row in rows:
+        labels = tuple(dict.fromkeys(text(one.get("label")) for one in objects(row.get(things))))
+        said.append(Said(text(row.get(image)), labels[:1], split, OBJECTS if len(labels) > 1 else ""))
+    return Export("Create ML", entry, (), said)
+
+
+def _kili(entry: Entry, rows: list[dict[str, Any]]) -> Export | None:
+    """Pictures by externalId, each with answers to jobs; the first job in which a class was chosen counts."""
+    if not all("externalId" in one and "labels" in one for one in rows[:20]):
+        return None
+    said, job = [], ""
+    for row in rows:
+        votes = []
+        for one in objects(row["labels"]) if isinstance(row.get("labels"), list) else ():
+            answers = {name: objects(fields(answer).get("categories"))
+                       for name, answer in fields(one.get("jsonResponse")).items()}  # fmt: skip
+            job = job or next((name for name, chosen in answers.items() if chosen), "")
+            chosen = tuple(text(one.get("name")) for one in answers.get(job, ()))
+            votes += [(one.get("labelType") == "REVIEW", chosen)] if chosen else []
+        votes = [vote for vote in votes if vote[0]][-1:] or votes
+        disagree = len({chosen for _, chosen in votes}) > 1
+        said.append(Said(text(row.get("externalId")), votes[0][1] if votes else (), problem=DISAGREE * disagree))
+    return Export("Kili", entry, (), said) if job else None
 
 
 def _datumaro(entry: Entry, value: dict[str, Any]) -> Export | None:

@@ -129,6 +129,7 @@ class Tables:
         said = {row.path: row for row in rows if row.path and not row.label}
         said |= {row.path: row for row in rows if row.path and row.label}
         rows = [row for row in rows if row.label or not row.path or said[row.path] is row]  # another table says it
+        rows = self._once(rows)
         self.notes += [f"{some(names)}: {words}" for words, names in told.items()]
         if not numbered:
             for name in self.finder.unused():
@@ -142,6 +143,23 @@ class Tables:
         made.tables, made.strange = [_seen(table, columns) for table, columns in self.read], self._strange
         return made
 
+    def _once(self, rows: Sequence[Row]) -> list[Row]:
+        """One row for each file of a split, as tables have one for each label or thing; of several labels none."""
+        first: dict[tuple[str, str], Row] = {}
+        labels: dict[tuple[str, str], set[str]] = {}
+        for row in rows:
+            if row.path:
+                labels.setdefault((row.path, row.split), set()).add(row.label)
+                first.setdefault((row.path, row.split), row)
+        for (path, _), said in labels.items():
+            if len(said) > 1:
+                self.left_out.add(path, "it has several labels")
+        kept = [row for row in rows if not row.path or first[row.path, row.split] is row]
+        if len(kept) < len(rows):
+            again = f"{len(rows) - len(kept):,} of {len(rows):,} rows name a file that a row before them names"
+            self.notes.append(f"{again}: each is taken once")
+        return [row for row in kept if not row.path or len(labels[row.path, row.split]) < 2]
+
     def _apart(self, ways: Sequence[str]) -> None:
         """Where tables name pictures and others hold levels of pixels, as HAM10000's do, these are small copies."""
         if "path" in ways and "levels" in ways:
@@ -151,7 +169,7 @@ class Tables:
 
     def _rows(self, table: Table, columns: Columns, known: Sequence[str], ids: dict[str, str]) -> list[Row]:
         """ids: number → name, filled."""
-        told = [columns.label, columns.split, columns.group, columns.ids, *columns.hot]
+        told = [columns.label, columns.split, columns.group, columns.ids, columns.denied, *columns.hot]
         wanted = [*(one for one in told if one), *([columns.image] if columns.way in ("path", "file") else [])]
         folder, called = table.name.rpartition("/")[0], table.name.rpartition("/")[2]
         by_file = split_in(called.partition(".")[0]) or table_rows.split_of(folder.rpartition("/")[2])
@@ -165,6 +183,8 @@ class Tables:
                 self.left_out.add(name, cells)
                 continue
             cell = dict(zip(dict.fromkeys(wanted), cells, strict=True))
+            if columns.denied and text(cell[columns.denied]) in ("0", "0.0"):
+                continue
             part = text(cell[columns.split]) if columns.split else ""
             split = as_split(part) if part not in self._splits or not part else ""
             label = _label(cell[columns.label], known) if columns.label else _hot(cell, columns)

@@ -115,3 +115,52 @@ def test_fiftyone(put, pictures, tmp_path, by_name):
         for path in (tmp_path / "set").rglob("*"):
             archive.write(path, path.relative_to(tmp_path))
     assert Seen(tmp_path / "a.zip").content == pictures
+
+
+@pytest.mark.parametrize(("image", "things"), [("image", "annotations"), ("imagefilename", "annotation")])
+def test_create_ml(put, image, things):
+    """Of Apple, in the words of both of its forms: the label is what all things in a picture are."""
+    for split, rows in (("train", range(16)), ("valid", range(16, N))):
+        box = {"x": 4, "y": 4, "width": 3, "height": 3}
+        said = [{image: f"{i:03}.png", things: [{"label": LABELS[i], "coordinates": box | {"x": i}}]} for i in rows]
+        said[1][things].append({"label": "other", "coordinates": box})
+        said[2][things].append(said[2][things][0])
+        written(put(split, rows) / split / "_annotations.createml.json", said)
+    seen = Seen(put("train", ()))
+    kept = [i for i in range(N) if i not in (1, 17)]
+    assert seen.labels == [LABELS[i] for i in kept]
+    assert seen.splits == ["train" if i < 16 else "validation" for i in kept]
+    assert "left out 2 files" in seen.told
+    assert "of several classes" in seen.told
+
+
+def test_kili(put, pictures):
+    def answered(name, kind="DEFAULT"):
+        chosen = {"KIND": {"categories": [{"name": name, "confidence": 100}]}}
+        return {"jsonResponse": {"NOTE": {"text": "fine"}} | chosen, "labelType": kind, "author": {"email": "a@b"}}
+
+    said = [{"id": f"c{i}", "externalId": f"{i:03}", "content": "", "labels": [answered(LABELS[i])]} for i in range(N)]
+    said[2]["labels"].append(answered("block"))
+    said[2]["labels"][0] = answered("ring")
+    said[3]["labels"] = [answered("block"), answered("ring", "REVIEW")]
+    said[4]["labels"] = []
+    written(put("images") / "export.json", said)
+    seen = Seen(put("images", ()))
+    assert seen.content == [pictures[i] for i in range(N) if i != 2]
+    assert seen.labels == [LABELS[0], LABELS[1], "ring", None, *LABELS[5:]]
+    assert "disagree" in seen.told
+
+
+def test_fiftyones_own_form(put, pictures):
+    """FiftyOneDataset: tags are splits, among others, and what a network said is no label."""
+    samples = [
+        {"filepath": f"data/{i:03}.png", "tags": ["train" if i < 16 else "test", "mine"], "_media_type": "image",
+         "guess": {"_cls": "Classification", "label": "owl", "confidence": 0.5},
+         "ground_truth": {"_cls": "Classification", "tags": [], "label": LABELS[i]}} for i in range(N)
+    ]  # fmt: skip
+    samples[3]["ground_truth"] = None
+    written(put("data") / "samples.json", {"samples": samples})
+    written(put("data", ()) / "metadata.json", {"media_type": "image", "sample_fields": []})
+    seen = Seen(put("data", ()))
+    assert (seen.content, seen.labels) == (pictures, [*LABELS[:3], None, *LABELS[4:]])
+    assert seen.splits.count("test") == N - 16

@@ -387,3 +387,46 @@ def test_pictures_within_parquet_are_read_a_few_at_a_time(tmp_path):
         del table
     assert held[1_024] > 10 << 20
     assert held[16] < 4 << 20
+
+
+def test_rows_that_name_one_file_again(place, pictures):
+    """As with a row for each box: the file is taken once, and not at all where they say several classes of it."""
+    rows = [(f"{i:05}.png", LABELS[i], 10 * i) for i in range(N)]
+    rows += [(f"{i:05}.png", LABELS[i], 1) for i in range(6)] + [("00007.png", "block", 2)]
+    write(place / "labels.csv", rows, ("file", "label", "x"))
+    seen = Seen(place)
+    assert dict(zip(seen.content, seen.labels, strict=True)) == {
+        one: LABELS[i] for i, one in enumerate(pictures) if i != 7
+    }
+    assert len(seen.records) == N - 1
+    assert "name a file that a row before them names: each is taken once" in seen.told
+    assert "several labels" in seen.told
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_a_picture_does_not_show(tmp_path, pictures, several):
+    """Open Images' labels, which people verified: with 0 as their confidence they are of what is not there."""
+    for i, content in enumerate(pictures):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        (tmp_path / "train" / f"{i:016x}.jpg").write_bytes(content)
+    mids = {"ring": "/m/0r", "block": "/m/0b"}
+    rows = [
+        f"{i:016x},verification,{mids[name]},{int(several or name == LABELS[i])}" for i in range(N) for name in mids
+    ]
+    text = "\n".join(["ImageID,Source,LabelName,Confidence", *rows])
+    (tmp_path / "train-annotations-human-imagelabels.csv").write_text(text)
+    if several:  # and not "train" for a class
+        with pytest.raises(ValueError, match="each of 24 pictures has several labels"):
+            Seen(tmp_path)
+        return
+    seen = Seen(tmp_path)
+    assert dict(zip(seen.content, seen.labels, strict=True)) == {one: mids[LABELS[i]] for i, one in enumerate(pictures)}
+    assert "rows with 0 in 'Confidence' name what is not in a picture" in seen.told
+
+
+def test_objects_are_no_labels(place):
+    """What a tool of one's own wrote into JSON: nothing is a class called {'name': 'ring', 'at': 3}."""
+    rows = [{"file": f"{i:05}.png", "annotation": {"name": LABELS[i], "at": i % 3}} for i in range(N)]
+    (place / "labels.json").write_text(json.dumps(rows))
+    with pytest.raises(ValueError, match="which column is the label"):
+        Seen(place)

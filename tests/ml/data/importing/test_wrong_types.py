@@ -28,6 +28,17 @@ EXPORTS = {
     "boxes": result("rectanglelabels", lambda label: {"x": 1, "rectanglelabels": [label]}),
     "taxonomy": result("taxonomy", lambda label: {"taxonomy": [["thing", label]]}),
     "FiftyOne": {"classes": ["block", "ring"], "labels": {f"{i:03}": LABELS[i] for i in range(N)}},
+    "Create ML": [{"image": f"{i:03}.png", "annotations": [{"label": LABELS[i]}]} for i in range(N)],
+    "Kili": [
+        {"externalId": f"{i:03}", "labels": [{"jsonResponse": {"KIND": {"categories": [{"name": LABELS[i]}]}}}]}
+        for i in range(N)
+    ],
+    "FiftyOne's own": {
+        "samples": [
+            {"filepath": f"{i:03}.png", "tags": ["train"], "truth": {"_cls": "Classification", "label": LABELS[i]}}
+            for i in range(N)
+        ]
+    },
     "Datumaro": {
         "categories": {"label": {"labels": [{"name": "block"}, {"name": "ring"}]}},
         "items": [
