@@ -15,7 +15,9 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
+from ml.images import tiff
 from ml.images.fitting import rgb
+from ml.images.levels import is_cover
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
 HEIF = re.compile(rb"....ftyp(?:hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)  # as telephones save them
@@ -51,6 +53,18 @@ STRANGERS = (
     (rb"\x00\x00[\x02\x0a]\x00\x00", "a Targa picture"),
     (rb".{128}DICM", "a DICOM file"),
     (rb"SIMPLE  =", "a FITS file"),
+    (rb".{344}n[+i]1\x00", "a NIfTI volume"),
+    (rb"v/1\x01", "an OpenEXR picture"),
+    (rb"\x89HDF", "an HDF5 file"),
+    (rb"version https://git-lfs", "a pointer of Git LFS and no picture (git lfs pull fetches it)"),
+    (
+        rb"(?:\.\./)*(?:\.git)?/annex/objects/",
+        "a pointer of git-annex and no picture (git annex get fetches it)",
+    ),
+    (
+        rb"(?:\w[^\n]*\n)*outs:\s*\n\s*- (?:md5|hash)",
+        "a pointer of DVC and no picture (dvc pull fetches it)",
+    ),
     (rb"\x93NUMPY", "a NumPy array"),
     (rb"BM", "a BMP picture of a rare kind"),
     (rb"II[*+]\x00|MM\x00[*+]", "a TIFF picture of a rare kind"),
@@ -72,13 +86,15 @@ class Refusal(ValueError):
 class Picture:
     """pixels: uint8 [h, w, 1 or 3], at most MAX_DECODED_SIDE a side, as stored; orientation: EXIF 1 to 8, not yet
     applied; width, height: of the file, as stored; dim: it has more than eight bits a pixel and uses only the lowest
-    of their levels, so that it is all but black, as 12 bits in a file for 16 are."""
+    of their levels, so that it is all but black, as 12 bits in a file for 16 are; banded: it has a fourth channel that
+    is no transparency, whatever the file says of it, and is left out."""
 
     pixels: np.ndarray
     orientation: int
     width: int
     height: int
     dim: bool = False
+    banded: bool = False
 
 
 class Gate:
@@ -145,6 +161,13 @@ def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> 
         if tags.get(KIND_OF_PAGE, 0) & PREVIEW:
             raise Refusal(f"This is a raw picture that begins with a small copy of itself. {allowed(limit)}", 415)
         negative = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+        if rows := tiff.channels_as_rows(image):
+            raise Refusal(
+                f"This TIFF file has the {rows} channels of a picture as columns and its rows as pages, as tifffile "
+                f"writes an array that nothing is said of: write three of them as PNG. {allowed(limit)}",
+                415,
+            )
+        tiff.mended(image)
         if baseline:
             image.draft(None, (MAX_DECODED_SIDE, MAX_DECODED_SIDE))
         image.load()
@@ -152,6 +175,8 @@ def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> 
         if image.width * image.height > PIXELS:  # a GIF frame may reach beyond the canvas its header declares
             raise _too_large(image.width * image.height, limit)
         flat, dim = _eight_bits(image, negative, limit, levels)
+        banded = bool(tags) and flat.mode == "RGBA" and not is_cover(np.asarray(flat.getchannel("A")))
+        flat = flat.convert("RGB") if banded else flat
         if max(flat.size) > MAX_DECODED_SIDE:
             flat = flat.copy() if flat is image else flat  # a file that is read would be asked for a fraction of itself
             flat.thumbnail((MAX_DECODED_SIDE, MAX_DECODED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
@@ -159,7 +184,7 @@ def _decode(content: bytes, limit: int, laid_on: str, levels: Levels | None) -> 
     if is_grey(pixels):
         pixels = pixels[:, :, :1]
     orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    return Picture(pixels, orientation, width, height, dim)
+    return Picture(pixels, orientation, width, height, dim, banded)
 
 
 def formats(start: bytes) -> tuple[str, ...]:
@@ -246,5 +271,7 @@ def _number(error: BaseException) -> int | None:
 
 def _stranger(content: bytes, limit: int) -> Refusal:
     name = next((name for magic, name in STRANGERS if re.match(magic, content[:512], re.DOTALL | re.IGNORECASE)), "")
+    if "TIFF" in name and (has := tiff.words(content)):
+        name = f"{has} (write the three that are red, green and blue as PNG)"
     what = f"This is {name}, which cannot" if name else "This file is not a picture that can"
     return Refusal(f"{what} be read here. {allowed(limit)}", 415)

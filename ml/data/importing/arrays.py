@@ -18,6 +18,7 @@ from ml.data.importing.records import Found, LeftOut
 from ml.data.importing.rows import Row, found, text
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images.file_names import by_the_way, clean
+from ml.images.levels import is_cover
 
 IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures")
 LABELS = ("labels", "label", "y", "target", "targets", "lbls")
@@ -25,6 +26,7 @@ NAMES = ("classes", "names", "labelnames", "classnames", "targetnames")
 OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$|\.mat$")  # in the name of a file
 FEW = 16  # levels of sklearn's digits: floats up to here are no levels from 0 to 255
 LEAST_SIDE = 2  # of what is a picture and no row of measurements
+SAMPLE = 50  # pictures whose fourth channel is looked at
 BLOCK = 2**24  # bytes looked through at a time
 SPLITS = SPLIT_WORDS | {"t10k": "test"}
 
@@ -249,6 +251,9 @@ def _rows(
         notes.append(f"{clean(part.images.name)} has {each}: what has none of the other is left out")
     form = form_of(images.shape[1:])
     assert form is not None
+    cover = form[2] != 4 or _covers(images, form, levels)
+    if not cover:
+        notes.append(f"the fourth channel of {clean(part.images.name)} is no transparency, and is left out")
     if form[3] and not part.images.is_cifar:
         notes.append(f"{clean(part.images.name)} has its channels first")
     said: dict[bytes, str | None] = {}
@@ -260,7 +265,14 @@ def _rows(
         if label is None and part.split != UNLABELLED:
             left_out.add(name, "it has several labels, or one of no class")
             continue
-        yield Row(name, label or "", part.split, pixels=functools.partial(picture_of, images, i, form, levels, turned))
+        late = functools.partial(picture_of, images, i, form, levels, turned, cover)
+        yield Row(name, label or "", part.split, pixels=late)
+
+
+def _covers(images: np.ndarray, form: tuple[int, int, int, bool], levels: Levels) -> bool:
+    """Whether the fourth channel of pictures is transparency, as some of them show."""
+    some = levels(np.asarray(images[:: max(1, len(images) // SAMPLE)]))
+    return is_cover(some[:, 3] if form[3] else some[..., 3])
 
 
 def _label(value: Any, known: Sequence[str]) -> str | None:
@@ -278,13 +290,17 @@ def _label(value: Any, known: Sequence[str]) -> str | None:
 
 
 def picture_of(
-    images: np.ndarray, row: int, form: tuple[int, int, int, bool], levels: Levels, turned: bool
-) -> np.ndarray:
-    """uint8 [h, w, 1 or 3]; what is transparent is laid on black."""
+    images: np.ndarray, row: int, form: tuple[int, int, int, bool], levels: Levels, turned: bool,
+    cover: bool | None = None,
+) -> np.ndarray:  # fmt: skip
+    """uint8 [h, w, 1 or 3]; what is transparent is laid on black. cover: whether a fourth channel is transparency, None
+    where the picture is to tell."""
     height, width, channels, first = form
     pixels = levels(np.asarray(images[row]))
     pixels = pixels.reshape(channels, height, width).transpose(1, 2, 0) if first else pixels.reshape(height, width, -1)
-    if channels == 4:
-        cover = pixels[..., 3:].astype(np.float32) / 255
-        pixels = np.rint(pixels[..., :3] * cover).astype(np.uint8)
+    if channels == 4 and not (is_cover(pixels[..., 3]) if cover is None else cover):
+        pixels = pixels[..., :3]
+    elif channels == 4:
+        opaque = pixels[..., 3:].astype(np.float32) / 255
+        pixels = np.rint(pixels[..., :3] * opaque).astype(np.uint8)
     return np.ascontiguousarray(pixels.transpose(1, 0, 2) if turned else pixels)

@@ -31,7 +31,8 @@ ALIKE = 0.02  # by how much sides may differ that have one proportion
 class Look:
     """Of the pictures looked at: sizes, (height, width) as seen upright; how many have colour; of how many; paged: how
     many have several pages or frames; levels: of those with more than eight bits, F for floating-point numbers and I
-    for whole ones → the least and the greatest; broken: how many cannot be read, and why the first of them is not."""
+    for whole ones → the least and the greatest; broken: how many cannot be read, and why the first of them is not;
+    banded: how many have a fourth channel that is no transparency."""
 
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     coloured: int = 0
@@ -40,6 +41,7 @@ class Look:
     levels: dict[str, tuple[float, float]] = field(default_factory=dict)
     broken: int = 0
     why: str = ""
+    banded: int = 0
 
     def deep(self, mode: str, low: float, high: float) -> None:
         """A picture of more than eight bits was looked at."""
@@ -51,7 +53,8 @@ class Look:
 @dataclass(frozen=True)
 class Taken:
     """What pictures become, and why, in words. levels: see Form; paged: how many have several pages, of how many;
-    broken: how many cannot be read, of how many, and why; apart: what there is to say of floating-point levels among
+    broken: how many cannot be read, of how many, and why; banded: how many have a fourth channel that is
+    left out; apart: what there is to say of floating-point levels among
     whole ones, '' where there are none."""
 
     height: int
@@ -63,6 +66,7 @@ class Taken:
     paged: tuple[int, int] = (0, 0)
     broken: tuple[int, int, str] = (0, 0, "")
     apart: str = ""
+    banded: int = 0
 
     def notes(self) -> list[str]:
         """What is to be said of it."""
@@ -74,6 +78,11 @@ class Taken:
             told.append(
                 f"{self.paged[0]:,} of {quantity(self.paged[1], 'picture')} looked at have several pages or frames, "
                 "of which the first is taken"
+            )
+        if self.banded:
+            told.append(
+                f"{quantity(self.banded, 'picture')} looked at have a fourth channel that is no transparency, as near "
+                "infrared: it is left out"
             )
         if self.apart:
             told.append(self.apart)
@@ -134,9 +143,9 @@ def taken(seen: Look, choices: Choices) -> Taken:
         channels = 1
     levels, apart = _levels(seen.levels), _apart(seen.levels)
     if choices.size is not None:
-        return Taken(*choices.size, channels, "as was chosen", why_colour, levels, paged, broken, apart)
+        return Taken(*choices.size, channels, "as was chosen", why_colour, levels, paged, broken, apart, seen.banded)
     size, why_size = _size(seen.sizes)
-    return Taken(*size, channels, why_size, why_colour, levels, paged, broken, apart)
+    return Taken(*size, channels, why_size, why_colour, levels, paged, broken, apart, seen.banded)
 
 
 def _levels(met: dict[str, tuple[float, float]]) -> tuple[float, float] | None:
@@ -216,7 +225,9 @@ def _seen(record: Record, root: Path | None, decoded: bool, enough: bool, look: 
         if image.format in ("JPEG", "MPO"):  # a fraction of its size is quick, and says as much
             image.draft("RGB", (SIDE, SIDE))
             return size, _has_colour(np.asarray(image.convert("RGB")))
-    return size, decode(record.content(), gate=GATE).pixels.shape[2] == 3
+    picture = decode(record.content(), gate=GATE)
+    look.banded += picture.banded
+    return size, picture.pixels.shape[2] == 3
 
 
 def _start(file: Path | io.BytesIO) -> bytes:

@@ -108,7 +108,9 @@ def entry(path: Path, top: Path) -> Entry:
 def _entry(path: Path, name: str) -> Entry:
     if os.path.isfile(path):
         return Entry(name, functools.partial(content, path), whole=functools.partial(Path, path))
-    return Entry(name, problem="it is no file that can be opened")
+    annexed = os.path.islink(path) and "annex/objects" in os.readlink(path)
+    gone = "it is a link of git-annex to what is not here: git annex get fetches it"
+    return Entry(name, problem=gone if annexed else "it is no file that can be opened")
 
 
 def _walk(top: Path) -> Iterator[Entry]:

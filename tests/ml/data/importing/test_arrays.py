@@ -265,3 +265,23 @@ def test_norbs_matrices_are_no_matlab(tmp_path):
         place.write_bytes(head.tobytes() + values.tobytes())
     with pytest.raises(ValueError, match="a matrix of NORB, not of MATLAB: write one picture of each pair"):
         Seen(tmp_path)
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_fourth_channel_is_transparency_where_it_looks_like_it(tmp_path, first):
+    """Near infrared, as DeepSat's SAT-6 has it, is another channel."""
+    pixels = drawn(size=(8, 9, 4))
+    for cover in (CHANCE.integers(30, 220, (N, 8, 9), np.uint8), np.where(pixels[..., 0] < 128, 0, 255)):
+        pixels[..., 3] = cover
+        np.savez(tmp_path / "a.npz", x=np.moveaxis(pixels, -1, 1) if first else pixels, y=np.arange(N) % 2)
+        seen = Seen(tmp_path / "a.npz")
+        is_alpha = set(np.unique(cover)) == {0, 255}
+        wanted = pixels[..., :3] * (pixels[..., 3:] == 255) if is_alpha else pixels[..., :3]
+        np.testing.assert_array_equal(seen.pixels, wanted)
+        assert ("is no transparency, and is left out" in seen.told) is not is_alpha
+
+
+def test_a_link_of_git_annex_to_what_is_not_here(tmp_path, put):
+    place = put("ring") and put("block")
+    (place / "ring" / "more.jpg").symlink_to("../.git/annex/objects/ab/MD5E-s1--0.jpg/MD5E-s1--0.jpg")
+    assert "git annex get fetches it" in Seen(place).told
