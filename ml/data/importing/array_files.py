@@ -98,7 +98,7 @@ class Arrays:
 
     def _matlab(self, entry: Entry) -> None:
         """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3, which is HDF5, what to do."""
-        from scipy.io import loadmat, matlab, whosmat
+        from scipy.io import loadmat, whosmat
 
         with entry.place().open("rb") as file:
             if file.read(4)[1:] == b"\x4c\x3d\x1e":
@@ -126,7 +126,9 @@ class Arrays:
                 self._map(copy, f"{entry.name}, {name}", _outer(entry.name), name)
         except NotImplementedError:
             self._left_out.add(entry.name, "it is of MATLAB's version 7.3: write it again with save(…, '-v7')")
-        except (matlab.MatReadError, TypeError) as error:
+        except (OSError, Refusal):
+            raise
+        except Exception as error:  # scipy answers bytes that it cannot read with nearly any
             raise ValueError(str(error)) from error
 
     def _map(self, place: Path, name: str, outer: str, inner: str) -> None:

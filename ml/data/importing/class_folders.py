@@ -97,7 +97,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
             f"{shown} needs at least two folders of pictures, one per class; it has {len(names)}"
             f"{unread(one.shown for one in placed) or _tables(placed) or _none(placed, names)}"
         )
-    if all(map(split_of, names)) and NO_PICTURES in left_out.counts():
+    if called_alike(names) or (all(map(split_of, names)) and NO_PICTURES in left_out.counts()):
         raise ValueError(
             f"{shown} has folders of splits ({', '.join(names)}) and none of classes in these: put the pictures into "
             "folders called like their classes, or bring a table of their labels"
@@ -235,6 +235,17 @@ def split_of(folder: str) -> str:
     return SPLIT_WORDS[named[0]] if len(named) == 1 and all(map(BESIDE_SPLITS.fullmatch, others)) else ""
 
 
+def called_alike(folders: Iterable[str]) -> dict[str, str]:
+    """Splits of folders whose names differ by nothing else: pets_train, pets_test; {} for others."""
+    words = {one: [word for word in re.split(r"[\W\d_]+", one.casefold()) if word] for one in folders}
+    found = {one: [word for word in mine if word in SPLIT_WORDS] for one, mine in words.items()}
+    rests = {tuple(word for word in mine if word not in SPLIT_WORDS) for mine in words.values()}
+    if len(rests) != 1 or () in rests or not all(len(named) == 1 for named in found.values()):
+        return {}
+    splits = {one: SPLIT_WORDS[named[0]] for one, named in found.items()}
+    return splits if "train" in splits.values() and len({*splits.values()}) == len(splits) > 1 else {}
+
+
 def _bare(word: str) -> str:
     """trainset → train."""
     found = re.fullmatch(rf"(\w+?)(?:{BESIDE_SPLITS.pattern})", word)
@@ -244,7 +255,10 @@ def _bare(word: str) -> str:
 def _above(placed: Sequence[_Placed], chosen: Collection[str]) -> "_Splits | None":
     """Folders named after splits that hold folders of their own, or chosen as such; else these names are classes."""
     tops = {one.parts[0] for one in placed if len(one.parts) > 1}
-    found = _Splits({top: split for top in tops if (split := split_of(top) or (CHOSEN if top in chosen else ""))})
+    alike = called_alike(tops)
+    found = _Splits(
+        {top: split for top in tops if (split := split_of(top) or alike.get(top, "") or CHOSEN * (top in chosen))}
+    )
     found.all_of_it = True
     deep = {one.parts[0] for one in placed if len(one.parts) + one.is_folder > 2}
     if deep.intersection(chosen):

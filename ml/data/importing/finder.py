@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ml.data.importing import sources
-from ml.data.importing.class_folders import split_of
+from ml.data.importing.rows import split_in
 from ml.data.importing.sources import Entry, Source, looks_like_a_picture
 from ml.images.file_names import by_the_way, normal
 
@@ -115,7 +115,7 @@ class Finder:
             whole = [name for name in names if name.endswith(last)]
             names = whole if len(whole) == 1 else names
         if len(names) > 1 and split:
-            names = [name for name in names if any(split_of(part) == split for part in name.split("/")[:-1])] or names
+            names = [name for name in names if any(split_in(part) == split for part in name.split("/")[:-1])] or names
         return self._entries[names[0]] if len(names) == 1 else SEVERAL if names else ABSENT
 
     def _leaves(self, entry: Entry) -> bool:

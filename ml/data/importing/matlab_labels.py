@@ -1,4 +1,5 @@
-"""Labels of pictures in MATLAB's files, by the number that a picture is called by, as Flowers-102 is published."""
+"""Labels of pictures in MATLAB's files: by the number that a picture is called by, as Flowers-102 is published, or in
+structures that name files and classes, as Stanford Cars."""
 
 import math
 import re
@@ -7,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ml.data.importing.class_folders import SPLIT_WORDS
+from ml.data.importing.finder import Finder
 from ml.data.importing.records import Found, LeftOut, some
-from ml.data.importing.rows import Row, found
+from ml.data.importing.rows import Row, found, split_in, text
 from ml.data.importing.sources import Entry, Source, looks_like_a_picture
-from ml.images.decoding import Refusal
 from ml.images.file_names import by_the_way, clean
 
 NUMBER = re.compile(r"(\d+)\.\w+")
@@ -26,6 +27,8 @@ def look(source: Source, shown: str, order: Sequence[str] = ()) -> Found | None:
         if match:
             pictures.setdefault(int(match[1]), one)
     files = [one for one in source.entries if one.name.casefold().endswith(".mat") and not by_the_way(one.name)]
+    if files and (structured := _structured(source, files, shown, order)):
+        return structured
     if not pictures or not files:
         return None
     arrays = {name: values for one in files for name, values in _arrays(one).items()}
@@ -50,6 +53,61 @@ def look(source: Source, shown: str, order: Sequence[str] = ()) -> Found | None:
     return found(shown, "pictures with labels in MATLAB's files", rows, left_out, notes, order=order)
 
 
+def _structured(source: Source, files: Sequence[Entry], shown: str, order: Sequence[str]) -> Found | None:
+    """Of arrays of structures with the name of a file and, by number from 1 on or by name, a class; where they say
+    whether it is test, that is the split, else the file's name is."""
+    from scipy.io import loadmat, whosmat
+
+    rows, names = list[tuple[Entry, str, str, str]](), list[str]()  # file, path, class, split
+    for entry in files:
+        try:
+            small = [name for name, form, kind in whosmat(entry.place())
+                     if kind in ("struct", "cell") and math.prod(form) <= MOST]  # fmt: skip
+            read = loadmat(entry.place(), variable_names=small, squeeze_me=True) if small else {}
+        except Exception:  # scipy answers bytes that it cannot read with nearly any
+            continue
+        for name in small:
+            values = np.atleast_1d(read[name])
+            if values.dtype.names is None:
+                words = [text(one) if isinstance(one, str) else "" for one in values.reshape(-1).tolist()]
+                names = words if "class" in name.casefold() and all(words) else names
+            else:
+                rows += _of_structures(entry, values.reshape(-1))
+    if not any(label for _, _, label, _ in rows):
+        return None
+    numbered = bool(names) and all(label.isdigit() and 0 < int(label) <= len(names) for *_, label, _ in rows if label)
+    finder, left_out, found_rows = Finder(source), LeftOut(), []
+    for entry, path, label, split in rows:
+        picture = finder.find(path, entry.name.rpartition("/")[0], split)
+        if isinstance(picture, str):
+            left_out.add(path, picture)
+        else:
+            named = names[int(label) - 1] if numbered and label else label
+            found_rows.append(Row(picture.name, named, split, read=picture.content, path=picture.name))
+    for name in finder.unused():
+        left_out.add(name, "no structure names it")
+    used = {row.label for row in found_rows}
+    known = [one for one in names if one in used] if numbered else []
+    notes = [f"labels stand in structures of {some([clean(one.name) for one in files])}"]
+    kind = "pictures with labels in MATLAB's files"
+    return found(shown, kind, found_rows, left_out, notes, known=known, order=order)
+
+
+def _of_structures(entry: Entry, values: np.ndarray) -> list[tuple[Entry, str, str, str]]:
+    """Path, class and split of each that names a file."""
+    fields = values.dtype.names or ()
+    label = next((one for one in ("class", "label", "class_id") if one in fields), "")
+    path = next((one for one in fields if len(values) and looks_like_a_picture(str(values[0][one]))), "")
+    if not path:
+        return []
+    of_file = split_in(entry.parts[-1].rpartition(".")[0])
+    rows = []
+    for value in values:
+        split = ("test" if value["test"] else "train") if "test" in fields else of_file
+        rows.append((entry, text(str(value[path])), text(str(value[label])) if label else "", split))
+    return rows
+
+
 def _split(name: str) -> str:
     word = name.rpartition(", ")[2].casefold()
     return SPLITS.get(word, SPLITS.get(word.removesuffix("id").rstrip("_"), ""))
@@ -57,12 +115,12 @@ def _split(name: str) -> str:
 
 def _arrays(entry: Entry) -> dict[str, np.ndarray]:
     """'file, array' → whole numbers [n]; nothing of a file that cannot be read."""
-    from scipy.io import loadmat, matlab, whosmat
+    from scipy.io import loadmat, whosmat
 
     try:
         names = [name for name, shape, _ in whosmat(entry.place()) if math.prod(shape) <= MOST]
         read = loadmat(entry.place(), variable_names=names)
-    except (OSError, Refusal, NotImplementedError, matlab.MatReadError, TypeError, ValueError):
+    except Exception:  # scipy answers bytes that it cannot read with nearly any
         return {}
     arrays = {f"{entry.name}, {name}": np.asarray(read[name]) for name in names if name in read}
     rows = {

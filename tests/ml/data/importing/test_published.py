@@ -259,3 +259,68 @@ def test_a_sparse_file_of_digits(tmp_path):
     (tmp_path / "wide.scale").write_text("1 5:1 6:1 7:1 8:1 9999:1\n2 1:1 2:1 3:1 4:1 5:1\n")
     with pytest.raises(ValueError, match=r"9,999 numbers"):
         Seen(tmp_path / "wide.scale")
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_stanford_cars(tmp_path, pictures, whole):
+    """Files and classes in structures: a file for each split, or one that says which is test."""
+    from scipy.io import savemat
+
+    names, fields = ["AM General Hummer", "Acura RL", "Acura TL"], ("bbox_x1", "class", "test", "fname")
+    splits = ["train" if i < 16 else "test" for i in range(N)]
+    numbers = [i % 16 + 1 for i in range(N)]  # which both splits begin anew
+    for i, content in enumerate(pictures):
+        place = tmp_path / (f"car_ims/{i:06}.jpg" if whole else f"cars_{splits[i]}/{numbers[i]:05}.jpg")
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(content)
+
+    def structures(rows):
+        kept = [one for one in fields if whole or one != "test"]
+        made = np.zeros((1, len(rows)), dtype=[(one, object) for one in kept])
+        for at, i in enumerate(rows):
+            name = f"car_ims/{i:06}.jpg" if whole else f"{numbers[i]:05}.jpg"
+            made[0, at] = tuple(
+                {"bbox_x1": 3, "class": i % 2 + 2, "test": int(i >= 16), "fname": name}[k] for k in kept
+            )
+        return made
+
+    named = {"class_names": np.array(names, object).reshape(1, -1)}
+    if whole:
+        savemat(tmp_path / "cars_annos.mat", {"annotations": structures(range(N))} | named)
+    else:
+        (tmp_path / "devkit").mkdir()
+        savemat(tmp_path / "devkit" / "cars_meta.mat", named)
+        for split, rows in (("train", range(16)), ("test", range(16, N))):
+            savemat(tmp_path / "devkit" / f"cars_{split}_annos.mat", {"annotations": structures(rows)})
+    seen = Seen(tmp_path)
+    assert seen.classes == ("Acura RL", "Acura TL")
+    found = zip(seen.content, seen.labels, seen.splits, strict=True)
+    assert {content: (label, split) for content, label, split in found} == {
+        pictures[i]: (names[i % 2 + 1], splits[i]) for i in range(N)
+    }
+
+
+def test_folders_whose_names_differ_by_their_split_alone(tmp_path, pictures):
+    """pets_train and pets_test are no classes: with folders of classes in them they are splits."""
+    for i, content in enumerate(pictures):
+        for top, inner in (("deep", f"{'ring' if i % 2 else 'block'}/"), ("flat", "")):
+            place = tmp_path / top / f"pets_{'train' if i < 16 else 'test'}" / f"{inner}{i}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+    seen = Seen(tmp_path / "deep")
+    assert (seen.classes, seen.splits.count("train"), seen.splits.count("test")) == (("block", "ring"), 16, N - 16)
+    with pytest.raises(ValueError, match=r"has folders of splits .pets_test, pets_train. and none of classes"):
+        Seen(tmp_path / "flat")
+
+
+@pytest.mark.parametrize("kept", [0.6, 0.95])
+def test_a_download_of_matlabs_that_broke_off_is_named(tmp_path, kept):
+    """Packed, as SVHN's are: zlib's error is none of MATLAB's."""
+    images = drawn(40, (32, 32, 3))
+    savemat(
+        tmp_path / "all.mat", {"X": np.moveaxis(images, 0, -1), "y": np.arange(40)[:, None] % 3}, do_compression=True
+    )
+    content = (tmp_path / "all.mat").read_bytes()
+    (tmp_path / "all.mat").write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(ValueError, match=r"all\.mat.*cannot be read"):
+        Seen(tmp_path)
