@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.data.importing import libsvm
+from ml.data.importing import hdf5, libsvm
 from ml.data.importing.records import LeftOut
 from ml.data.importing.sources import Entry, Scratch
 from ml.images.decoding import Refusal
@@ -28,6 +28,7 @@ NORB = (
     "it is a matrix of NORB, not of MATLAB: write one picture of each pair, and its label, as x_train and y_train of "
     "an npz"
 )
+HDF5 = (".h5", ".hdf5")
 OBJECTS = "it holds pickled objects, and pickles are never opened"
 
 
@@ -73,6 +74,8 @@ class Arrays:
                     self._numpy(entry)
                 elif lower.endswith(".mat"):
                     self._matlab(entry)
+                elif lower.endswith(HDF5):
+                    self._hdf5(entry)
                 elif "idx" in lower or "ubyte" in lower:
                     self._idx(entry)
                 elif lower.endswith("mapping.txt"):
@@ -97,7 +100,7 @@ class Arrays:
                 self._map(copy, f"{entry.name}, {inner}", outer, shown)
 
     def _matlab(self, entry: Entry) -> None:
-        """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3, which is HDF5, what to do."""
+        """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3 as HDF5, which it is."""
         from scipy.io import loadmat, whosmat
 
         with entry.place().open("rb") as file:
@@ -124,12 +127,20 @@ class Arrays:
                 with copy.open("wb") as file:
                     np.save(file, np.ascontiguousarray(values))
                 self._map(copy, f"{entry.name}, {name}", _outer(entry.name), name)
-        except NotImplementedError:
-            self._left_out.add(entry.name, "it is of MATLAB's version 7.3: write it again with save(…, '-v7')")
+        except NotImplementedError:  # of version 7.3
+            self._hdf5(entry)
         except (OSError, Refusal):
             raise
         except Exception as error:  # scipy answers bytes that it cannot read with nearly any
             raise ValueError(str(error)) from error
+
+    def _hdf5(self, entry: Entry) -> None:
+        outer = _outer(entry.name)
+        found = [
+            Array(f"{entry.name}, {name}", outer, name, values)
+            for name, values in hdf5.arrays(entry.place(), self._scratch.path)
+        ]
+        self.arrays += found
 
     def _map(self, place: Path, name: str, outer: str, inner: str) -> None:
         try:
@@ -249,4 +260,4 @@ class Arrays:
 
 
 def _outer(name: str) -> str:
-    return re.sub(r"\.(?:npz|npy|gz|bin|mat)", "", name.rpartition("/")[2], flags=re.IGNORECASE)
+    return re.sub(r"\.(?:npz|npy|gz|bin|mat|hdf5|h5)", "", name.rpartition("/")[2], flags=re.IGNORECASE)

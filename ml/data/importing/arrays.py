@@ -1,4 +1,5 @@
-"""Pictures as arrays: npz and npy, idx, MATLAB's files, CIFAR's, STL-10's and LIBSVM's: mapped, never read whole."""
+"""Pictures as arrays: npz and npy, HDF5, idx, MATLAB's files, CIFAR's, STL-10's and LIBSVM's: mapped, never read
+whole."""
 
 import functools
 import itertools
@@ -21,9 +22,9 @@ from ml.images.file_names import by_the_way, clean
 from ml.images.levels import is_cover
 
 IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures")
-LABELS = ("labels", "label", "y", "target", "targets", "lbls")
-NAMES = ("classes", "names", "labelnames", "classnames", "targetnames")
-OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$|\.mat$")  # in the name of a file
+LABELS = ("labels", "label", "y", "target", "targets", "lbls", "ans")
+NAMES = ("classes", "listclasses", "names", "labelnames", "classnames", "targetnames")
+OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$|\.mat$|\.h(?:df)?5$")  # in the name of a file
 FEW = 16  # levels of sklearn's digits: floats up to here are no levels from 0 to 255
 LEAST_SIDE = 2  # of what is a picture and no row of measurements
 SAMPLE = 50  # pictures whose fourth channel is looked at
@@ -55,7 +56,7 @@ def look(
     if lone and not lines and not OURS.search(entries[0].name.casefold()):
         return None
     left_out, notes, whole = LeftOut(), list[str](), not lone or bool(lines)
-    whole = whole or entries[0].name.casefold().endswith((".npz", ".mat"))
+    whole = whole or entries[0].name.casefold().endswith((".npz", ".mat", ".h5", ".hdf5"))
     read, parts = _read(entries if whole else (), scratch, left_out)
     if not parts and lone and source.root is not None:  # its pictures or labels lie beside it
         around = (sources.entry(path, source.root) for path in sorted(source.root.iterdir()) if path.is_file())

@@ -36,8 +36,8 @@ BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet", ".pq")
 NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's records",
             ".mat": "MATLAB's files without pictures",
-            ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files", ".h5": "HDF5 files",
-            ".hdf5": "HDF5 files", ".arff": "Weka's ARFF files"}  # fmt: skip
+            ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files",
+            ".arff": "Weka's ARFF files"}  # fmt: skip
 STORES = {".lance": "Lance's files", "zarr.json": "Zarr's files", ".zarray": "Zarr's files", ".zgroup": "Zarr's files",
           ".mds": "MosaicML Streaming's shards", ".array_record": "ArrayRecord's files",
           "chunk-0-0.bin": "LitData's chunks"}  # fmt: skip

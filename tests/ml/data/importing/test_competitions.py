@@ -124,7 +124,7 @@ def test_subsets_of_cvat_as_datumaro_writes_them(put, pictures):
     assert seen.splits.count("train") == 16
 
 
-@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord-00000-of-00002", "train.rec", "x.h5"])
+@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord-00000-of-00002", "train.rec", "x.beton"])
 def test_files_of_other_programs_say_what_to_do(tmp_path, name):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / name).write_bytes(b"\x10\0\0\0 bytes")
