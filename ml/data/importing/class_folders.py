@@ -34,7 +34,9 @@ SPLIT_WORDS = {
 }
 BESIDE_SPLITS = re.compile(r"(?:data)?sets?|data|split|folder|dir|images?|imgs?|pictures?|photos?|files|seg")
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".xml", ".xlsx", ".ods", ".parquet", ".pq")
-NOT_READ = {".tfrecord": "TensorFlow's records", ".tfrecords": "TensorFlow's records",
+NOT_READ = {".tfrecord": "TensorFlow's records without encoded pictures",
+            ".tfrecords": "TensorFlow's records without encoded pictures",
+            ".tfrec": "TensorFlow's records without encoded pictures",
             ".mat": "MATLAB's files without pictures",
             ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files",
             ".arff": "Weka's ARFF files"}  # fmt: skip

@@ -18,7 +18,8 @@ from ml.images.file_names import clean
 ROLES = ("image", "label", "split", "group")
 # names of columns without what stands between their words, the likelier first
 IMAGES = (
-    *("image", "img", "picture", "photo", "imagepath", "imgpath", "filepath", "path", "imagefile", "filename", "file"),
+    *("image", "imageencoded"),  # the latter as TensorFlow's Slim has it, beside the name that a file had
+    *("img", "picture", "photo", "imagepath", "imgpath", "filepath", "path", "imagefile", "filename", "file"),
     *("imagefilename", "imagename", "imgname", "imagebytes", "imagebase64", "base64", "bytes", "jpg", "png"),
     *("imageid", "imgid", "name", "id"),
 )  # fmt: skip
@@ -26,7 +27,7 @@ LABELS = (
     *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname", "target", "y"),
     *("choice", "cls", "classid", "labelid", "categoryid", "classlabel", "finelabel", "species", "breed", "diagnosis"),
     *("dx", "tag", "type", "truth", "groundtruth", "annotation"),
-    *("givenlabel", "truelabel", "labeltext"),
+    *("givenlabel", "truelabel", "labeltext", "imageclasstext", "imageclasslabel"),  # TensorFlow's Slim
 )
 SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stage")
 GROUPS = ("group", "groups", "groupid", "patient", "patientid", "subject", "subjectid", "person", "personid",

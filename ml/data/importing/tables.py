@@ -17,6 +17,7 @@ from ml.data.importing import rows as table_rows
 from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
 from ml.data.importing.columns import Columns
 from ml.data.importing.finder import TABLES, Finder, looks_like_a_picture
+from ml.data.importing.record_tables import NAME, RecordTable
 from ml.data.importing.records import FLAGS, Found, LeftOut, TableSeen, Unclear, some
 from ml.data.importing.rows import Row, as_split, split_in, text
 from ml.data.importing.sources import Entry, Scratch, Source
@@ -28,7 +29,7 @@ PARQUETS, ARROWS = (".parquet", ".pq"), (".arrow", ".feather")
 FEW = 16  # the most of levels that are few
 MANY = 100  # files of JSON, each of which then belongs to a picture
 NOT_NAMED = "no row of a table names it"
-Table = TextTable | ParquetTable | ArrowTable
+Table = TextTable | ParquetTable | ArrowTable | RecordTable
 
 
 class Tables:
@@ -47,6 +48,7 @@ class Tables:
         self.unclear: list[TableSeen] = []  # none of whose columns holds pictures, as it seems
         self._strange: Counter[str] = Counter()
         self._names, self._scratch, self._stack, self._splits = names or {}, scratch, stack, splits
+        self._labels = [one for one in source.entries if one.read and one.name.endswith(".labels.txt")]
         many = sum(entry.name.casefold().endswith(".json") for entry in source.entries) > MANY
         for entry in source.entries:
             if many and entry.name.casefold().endswith(".json"):
@@ -83,10 +85,22 @@ class Tables:
             table: Table = ParquetTable(place, name)
         elif name.casefold().endswith(ARROWS):
             table = ArrowTable(place, name)
+        elif NAME.search(name.casefold().rpartition("/")[2]):
+            table = RecordTable(place, name, self._scratch.path, self._beside(name))
         else:
             table = TextTable(place, name, self._is_picture, self._scratch.path)
         self._stack.callback(table.close)
         return table
+
+    def _beside(self, name: str) -> dict[str, list[str]]:
+        """Feature → names of classes, as TFDS writes them beside records: label.labels.txt."""
+        folder, found = name.rpartition("/")[0], {}
+        for entry in self._labels:
+            inside, _, called = entry.name.rpartition("/")
+            if inside == folder:
+                words = entry.content().decode("utf-8", "replace").splitlines()
+                found[called.removesuffix(".labels.txt")] = [one.strip() for one in words if one.strip()]
+        return found
 
     def _is_picture(self, cell: str) -> bool:
         """Whether a cell is a picture and so no column's name."""
@@ -242,7 +256,8 @@ class Tables:
 
 
 def is_table(entry: Entry) -> bool:
-    return entry.whole is not None and entry.name.casefold().endswith(TABLES)
+    name = entry.name.casefold()
+    return entry.whole is not None and (name.endswith(TABLES) or NAME.search(name.rpartition("/")[2]) is not None)
 
 
 def _seen(table: Table, columns: Columns) -> TableSeen:
