@@ -100,7 +100,8 @@ def _recognised(source: Source, shown: str, choices: Choices, stack: contextlib.
     if found:
         return found
     files = [entry.name for entry in source.entries if not entry.is_folder]
-    described = all(name.casefold().endswith(".json") for name in files if name.casefold().endswith(TABLES))
+    told = [name for name in files if name.casefold().endswith(TABLES) and "_deeplake_log/" not in name]
+    described = all(name.casefold().endswith(".json") for name in told)
     if not lone and not pictures and described and (own := class_folders.unread(files, class_folders.STORES)):
         raise ValueError(f"{shown} holds no pictures{own}")
     try:

@@ -42,6 +42,7 @@ NOT_READ = {".tfrecord": "TensorFlow's records without encoded pictures",
             ".arff": "Weka's ARFF files"}  # fmt: skip
 STORES = {".lance": "Lance's files", "zarr.json": "Zarr's files", ".zarray": "Zarr's files", ".zgroup": "Zarr's files",
           ".mds": "MosaicML Streaming's shards", ".array_record": "ArrayRecord's files",
+          "_meta/next_base": "Deep Lake's files", "dataset_meta.json": "Deep Lake's files",
           "chunk-0-0.bin": "LitData's chunks"}  # fmt: skip
 """Files of data sets whose folders and descriptions would be taken for classes and tables."""
 FOLD = re.compile(r"(?:k?folds?|parts?|chunks?|shards?|batch(?:es)?|cv)[\W_]*\d+", re.IGNORECASE)

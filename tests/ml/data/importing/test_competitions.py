@@ -139,9 +139,12 @@ def test_files_of_other_programs_say_what_to_do(tmp_path, name):
     (".zgroup", "images/.zarray", "images/0.0.0.0", "labels/.zarray", "labels/0"),
     ("train/index.json", "train/shard.00000.mds"),
     ("train/index.json", "train/chunk-0-0.bin"),
+    ("_deeplake_log/_meta/next_base", "_deeplake_log/_meta/01c0.jsonl", "1dh32zg/0", "1n083we/0"),
+    ("dataset_meta.json", "images/chunks/a1", "images/tensor_meta.json", "labels/chunks/b2", "labels/tensor_meta.json"),
 ])  # fmt: skip
 def test_stores_are_neither_classes_nor_tables(tmp_path, files):
-    """As pylance 14.0.2, zarr 3.1.6 (and 2), mosaicml-streaming 0.13.0 and litdata 0.2.76 lay them out."""
+    """As pylance 14.0.2, zarr 3.1.6 (and 2), mosaicml-streaming 0.13.0, litdata 0.2.76 and deeplake 4.7.4 (and 3) lay
+    them out."""
     written = b'{"shards": [{"samples": 9, "raw_data": {"basename": "shard.00000.mds"}}], "version": 2}'
     for name in files:
         place = tmp_path / "set" / name
