@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ml import models
-from ml.importing import checkpoints, recipes
+from ml.importing import besides, checkpoints, recipes
 from ml.importing.conversion import Opened, Slot, Task, one_line
 from ml.importing.from_torchscript import INPUT, Form, write_either
 from ml.importing.graph import Unusable
@@ -25,7 +25,7 @@ from ml.system.torchvision_ops import declare
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
 WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "network", "state", "module")
-PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.", "backbone.", "ema_model.")
+PREFIXES = ("ema_model.", "module.", "model.", "_orig_mod.", "net.", "network.", "backbone.")
 COUNTED = ("num_batches_tracked", "n_averaged")
 TOLD = 5
 IMAGENET = 1_000
@@ -35,12 +35,15 @@ def opened(task: Task) -> Opened:
     """Raises Unusable, in a sentence, and Missing without the architecture's library."""
     name = task.path.name
     found, lines, said = read(task.path)
-    state, more = unwrapped(found, task.path)
+    state, beside, more = unwrapped(found, task.path)
     lines += more
     height, width, channels = task.pictures.shape[1:]
-    architecture, how = named(task, state, said, channels)
+    architecture, how = named(task, state, beside, said, channels)
     lines.append(how)
-    outputs, more = answers_of(architecture, state, len(task.classes))
+    last = last_name(architecture)
+    lines += besides.told(beside, state, last, name, architecture)
+    state = besides.joined(state, beside, last)
+    outputs, more = answers_of(last, state, len(task.classes))
     lines += more
     deep = next((one.shape[1] for one in state.values() if one.ndim == 4), channels)
     deep = 3 if deep not in (1, channels) and channels == 1 else deep
@@ -58,7 +61,7 @@ def opened(task: Task) -> Opened:
         except (ValueError, Mismatched) as error:
             net, refused = None, refused or str(error)
     if net is None:
-        raise Unusable(f"{name}: {refused}")
+        raise Unusable(f"{name}: {refused}{besides.listed(beside)}")
     if framed and (tall, wide) != framed["size"]:
         framed, more = {}, []  # which the weights are not of
     framed.pop("size", None)
@@ -128,9 +131,11 @@ def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
     return found, lines, checkpoints.said(found)
 
 
-def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """name → tensor, and sentences on what was taken. Raises Unusable where there are none."""
+def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], list[str]]:
+    """name → tensor of the part that most of it is, without what its names begin with; the rest, as it is called; and
+    sentences on what was taken. Raises Unusable where there are none."""
     lines: list[str] = []
+    beside: dict[str, Tensor] = {}
     name = path.name
     for _ in range(4):
         if not isinstance(found, Mapping):
@@ -153,9 +158,11 @@ def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
     changed: list[str] = []
     while len(changed) < 4:
         counted = [key for key in state if not key.endswith(COUNTED)]
-        prefix = next((one for one in PREFIXES if sum(key.startswith(one) for key in counted) > len(counted) / 2), "")
-        if not prefix:
+        prefix = next((one for one in PREFIXES if sum(key.startswith(one) for key in counted) >= len(counted) / 2), "")
+        if not prefix or not counted:
             break
+        before = "".join(changed)
+        beside |= {f"{before}{key}": one for key, one in state.items() if not key.startswith(prefix)}
         changed.append(prefix)
         state = {key.removeprefix(prefix): one for key, one in state.items() if key.startswith(prefix)}
     if changed:
@@ -164,10 +171,12 @@ def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], list[str]]:
         {str(one.dtype).removeprefix("torch.") for one in state.values() if one.is_floating_point()} - {"float32"}
     ):
         lines.append(f"its weights are {', '.join(halves)}: they are kept as float32")
-    return {key: one.float() if one.is_floating_point() else one for key, one in state.items()}, lines
+    return besides.in_floats(state), besides.in_floats(beside), lines
 
 
-def named(task: Task, state: dict[str, Tensor], said: dict[str, Any], channels: int) -> tuple[str, str]:
+def named(
+    task: Task, state: dict[str, Tensor], beside: dict[str, Tensor], said: dict[str, Any], channels: int
+) -> tuple[str, str]:
     """The architecture, and a sentence on how it is known. Raises Unusable where nobody can tell."""
     if task.wishes.architecture:
         return task.wishes.architecture.split(".")[0], f"architecture: {task.wishes.architecture} (as was said)"
@@ -176,9 +185,9 @@ def named(task: Task, state: dict[str, Tensor], said: dict[str, Any], channels: 
         name = told if ":" in told else told if told in models.MODELS else f"{models.TIMM}{told}"
         return name.split(".")[0], f"architecture: {name} (by its metadata)"
     for one in said.get("asked", ()):
-        if fits(one, state, task, channels):
+        if fits(one, state, task, channels, beside):
             return one, f"architecture: {one} (as the checkpoint says, and its weights are of these names and shapes)"
-    fit = [one for one in candidates() if fits(one, state, task, channels)]
+    fit = [one for one in candidates() if fits(one, state, task, channels, beside)]
     if len(fit) == 1:
         return fit[
             0
@@ -186,7 +195,7 @@ def named(task: Task, state: dict[str, Tensor], said: dict[str, Any], channels: 
     alike = f", {', '.join(fit[:TOLD])} would take these" if fit else ""
     raise Unusable(
         f"{task.path.name} holds weights, {len(state)} arrays, and not the network that they are of{alike}: say it, "
-        "--architecture timm:resnet18, torchvision:resnet50 or one of ours"
+        f"--architecture timm:resnet18, torchvision:resnet50 or one of ours{besides.listed(beside)}"
     )
 
 
@@ -205,11 +214,14 @@ def candidates() -> list[str]:
     return [*models.MODELS, *(f"{TORCHVISION}{one}" for one in theirs if not one.startswith(large))]
 
 
-def fits(architecture: str, state: dict[str, Tensor], task: Task, channels: int) -> bool:
+def fits(
+    architecture: str, state: dict[str, Tensor], task: Task, channels: int, beside: Mapping[str, Tensor] | None = None
+) -> bool:
     """Whether its weights have these names and shapes, the last layer's number of answers left aside."""
     height, width = task.pictures.shape[1:3]
     deep = next((one.shape[1] for one in state.values() if one.ndim == 4), channels)
     own, last = shapes_of(architecture, deep, height, width, len(task.classes))
+    state = besides.joined(state, beside or {}, last) if own else state
     names = {key for key in own if not key.endswith(COUNTED)}
     if not own or names - {*state} or sum(key not in own and not key.endswith(COUNTED) for key in state):
         return False
@@ -233,14 +245,18 @@ class Mismatched(Exception):
     """Weights that are not the network's; the message says which."""
 
 
-def answers_of(architecture: str, state: dict[str, Tensor], classes: int) -> tuple[int, list[str]]:
-    """How many numbers it gives a picture, by its last layer, of which one for two classes becomes two; and sentences.
-    Where nobody can tell, as many as there are classes."""
+def last_name(architecture: str) -> str:
+    """What its last layer is called; '' where nobody can tell."""
     try:
         with torch.device("meta"):
-            last = last_of(built(architecture, channels=3, height=224, width=224, classes=classes))
+            return last_of(built(architecture, channels=3, height=224, width=224, classes=2))
     except (ValueError, NotImplementedError, RuntimeError, LookupError):
-        return classes, []
+        return ""
+
+
+def answers_of(last: str, state: dict[str, Tensor], classes: int) -> tuple[int, list[str]]:
+    """How many numbers it gives a picture, by its last layer, of which one for two classes becomes two; and sentences.
+    Where nobody can tell, as many as there are classes."""
     lines = two_of_one(state, last) if classes == 2 else []
     answers = state.get(f"{last}.weight")
     return classes if answers is None or answers.ndim < 2 else len(answers), lines
