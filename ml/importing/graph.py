@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.inspection import GRAPH_BYTES, MB
-from ml.importing import trees
+from ml.importing import by_skl2onnx, trees
 from ml.importing.beginning import range_of
 from ml.importing.plain import Plain, nodes, plain
 from ml.inference.onnx import need
@@ -82,11 +82,13 @@ def read(path: Path) -> Read:
         )
     if trees.is_forest_of_lightgbm(model):
         raise Unusable(f"{path.name} is {trees.FOREST} in ONNX: {trees.PREDICTED}")
+    if by_skl2onnx.is_rest_of_margins(model):
+        raise Unusable(f"{path.name} is {by_skl2onnx.MARGINS} in ONNX: {by_skl2onnx.OTHER_SIGN}")
     data = outside(model, path)
     if data:
         onnx.load_external_data_for_model(model, str(path.parent))
     made = plain(model)
-    made.notes.extend(trees.notes(model))
+    made.notes.extend([*trees.notes(model), *by_skl2onnx.notes(model)])
     if data or made.changed:
         raw = model.SerializeToString()
     if len(raw) > GRAPH_BYTES:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ml.importing import by_answer
 from ml.importing.beginning import TREES
 
 if TYPE_CHECKING:
@@ -52,9 +53,12 @@ def nodes(model: "onnx.ModelProto") -> Iterator[Any]:
 
 
 def labels_of(model: "onnx.ModelProto") -> tuple[str | int, ...]:
-    """Of scikit-learn's operators, or what one looks its answer up in; none where they say different things."""
+    """What its answer is looked up in, else of scikit-learn's operators, which may be parts of an ensemble with classes
+    of their own; none where they say different things."""
     from onnx import numpy_helper
 
+    if own := by_answer.labels(model):
+        return own
     found: set[tuple[str | int, ...]] = set()
     for node in model.graph.node:
         for one in node.attribute:
