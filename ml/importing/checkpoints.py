@@ -6,7 +6,10 @@ values stands `Unread`, which holds nothing: no class or function that the file 
 """
 
 import argparse
-from collections.abc import Iterator, Mapping
+import pickletools
+import re
+import zipfile
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,17 @@ from ml.inference.imported_torch import TORCHVISION
 RUNNING = ("builtins", "__builtin__", "os", "posix", "nt", "sys", "subprocess", "shutil", "importlib", "runpy",
            "ctypes", "socket", "code", "pickle", "_pickle", "operator", "types")  # fmt: skip
 """Modules that no checkpoint needs: a file that names one of them is refused, whatever else is in it."""
+FASTAI = (
+    "torch.onnx.export(learn.model.cpu().eval(), torch.zeros(1, 3, 224, 224), 'net.onnx') writes the ONNX; "
+    "print(learn.dls.vocab) says the order of the classes, for --classes, and --range imagenet is what vision_learner "
+    "gives it"
+)
 OBJECTS: tuple[tuple[str, str, str], ...] = (
     ("torchao.", "weights that torchao quantised, which are objects of its own",
      "give the state dict from before quantize_, or predictions"),
     ("ultralytics.", "a network of ultralytics as an object",
      "YOLO('best.pt').export(format='onnx') writes the ONNX, with the names of its classes"),
-    ("fastai.", "a learner of fastai as an object",
-     "torch.onnx.export(learn.model.cpu().eval(), torch.zeros(1, 3, 224, 224), 'net.onnx') writes the ONNX; "
-     "print(learn.dls.vocab) says the order of the classes, for --classes, and --range imagenet is what "
-     "vision_learner gives it"),
+    ("fastai.", "a learner of fastai as an object", FASTAI),
 )  # fmt: skip
 """How names of a library's objects begin, what such a file holds, and what to do where they stand for the weights."""
 ASKED = ("model", "model_name", "architecture", "arch", "backbone", "encoder", "net", "name")
@@ -37,6 +42,23 @@ NAMES = ("class_names", "classes", "CLASSES", "labels", "label_names", "categori
 ABOUT = ("args", "hyper_parameters", "datamodule_hyper_parameters", "config", "cfg", "hparams", "meta", "dataset_meta")
 """Where training scripts keep how they were called: timm's and torchvision's, Lightning, mmpretrain."""
 MOST_NAMES = 100_000
+MOST_BYTES = 2**26  # of the part of a checkpoint that is no numbers
+OF_WEIGHTS = re.compile(r"torch\._utils\._rebuild_|torch\.\w*Storage$|collections\.OrderedDict$|torch\.(Size|\w+\d)$")
+
+
+def strange_names(names: Collection[str]) -> str:
+    """What weights by such names are, where no library's classifier has them, and what to do; '' for others."""
+    if any(".lora_A." in one or ".base_layer." in one for one in names):
+        return (
+            "weights with adapters of PEFT beside them (LoRA): where they were made, model.merge_and_unload() and the "
+            "state dict of what that gives"
+        )
+    if "logit_scale" in names and any("token_embedding" in one or one.startswith("text") for one in names):
+        return (
+            "weights of CLIP, which compares pictures with texts and has no classes of its own: give what it says of "
+            "the pictures, with --predictions, or an ONNX of its pictures' part and the texts' vectors as last layer"
+        )
+    return ""
 
 
 class Unread:
@@ -78,9 +100,36 @@ def objects(path: Path) -> list[str]:
     """What besides weights a checkpoint names, without running any of it; argparse's arguments are none."""
     try:
         found = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
-    except Exception:  # damaged, or older than that function
-        return []
+    except Exception:  # damaged, or in words that torch does not read with weights_only
+        found = _named(path)
     return sorted({*found} - {"argparse.Namespace"})
+
+
+def _named(path: Path) -> list[str]:
+    """What a pickle in torch's zip names besides what weights are made of, by its opcodes; [] where it is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = next(one for one in archive.namelist() if one.rpartition("/")[2] == "data.pkl")
+            if archive.getinfo(inside).file_size > MOST_BYTES:
+                return []
+            opcodes = [(op.name, arg) for op, arg, _ in pickletools.genops(archive.read(inside))]
+    except (OSError, StopIteration, ValueError, IndexError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return []
+    names, texts, memo, last = set(), ["", ""], [], ""
+    for op, arg in opcodes:
+        if op == "MEMOIZE":
+            memo.append(last)
+            continue
+        last = str(arg) if "UNICODE" in op else ""
+        if op in ("BINGET", "LONG_BINGET") and isinstance(arg, int) and arg < len(memo):
+            last = memo[arg]
+        if op == "GLOBAL":
+            names.add(str(arg).replace(" ", "."))
+        elif op == "STACK_GLOBAL":
+            names.add(".".join(texts[-2:]))
+        elif last:
+            texts = [texts[-1], last]
+    return [one for one in names if not OF_WEIGHTS.match(one)]
 
 
 def refused(path: Path, strange: list[str]) -> Unusable:

@@ -4,6 +4,7 @@ A state dict is a pickle: it is read here, in the process of its own, with weigh
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema"
 WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "network", "state", "module")
 PREFIXES = ("ema_model.", "module.", "model.", "_orig_mod.", "net.", "network.", "backbone.")
 COUNTED = ("num_batches_tracked", "n_averaged")
+NUMBERED = re.compile(r"\d+\.")  # how all names of a sequence's weights begin
 TOLD = 5
 IMAGENET = 1_000
 
@@ -37,6 +39,8 @@ def opened(task: Task) -> Opened:
     found, lines, said = read(task.path)
     state, beside, more = unwrapped(found, task.path)
     lines += more
+    if strange := checkpoints.strange_names({*state, *beside}):
+        raise Unusable(f"{name} holds {strange}")
     height, width, channels = task.pictures.shape[1:]
     architecture, how = named(task, state, beside, said, channels)
     lines.append(how)
@@ -127,6 +131,11 @@ def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
     except Exception as error:
         if strange := checkpoints.objects(path):
             raise checkpoints.refused(path, strange) from None
+        if any(words in str(error) for words in ("Unsupported operand", "Detected pickle protocol")):
+            raise Unusable(
+                f"{path.name} is written with a pickle protocol that torch reads no weights from alone: where it was "
+                "made, torch.save(model.state_dict(), 'weights.pt') without pickle_protocol, and give that"
+            ) from None
         raise Unusable(f"{path.name} cannot be read as weights ({one_line(error)}): copy it again") from None
     return found, lines, checkpoints.said(found)
 
@@ -192,6 +201,12 @@ def named(
         return fit[
             0
         ], f"architecture: {fit[0]} (the only one of ours and torchvision's with weights of these names and shapes)"
+    if all(NUMBERED.match(key) for key in state):
+        raise Unusable(
+            f"{task.path.name} holds weights whose names are numbers, as of an nn.Sequential or what fastai's "
+            f"learn.save writes of a vision_learner, which say no architecture: of fastai {checkpoints.FASTAI}; of "
+            "others export the network as ONNX"
+        )
     alike = f", {', '.join(fit[:TOLD])} would take these" if fit else ""
     raise Unusable(
         f"{task.path.name} holds weights, {len(state)} arrays, and not the network that they are of{alike}: say it, "

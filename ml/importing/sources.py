@@ -116,6 +116,11 @@ def _zip(path: Path, begin: bytes) -> Source | None:
         ("an archive of TorchServe", "give the network within it", any(one.startswith("MAR-INF/") for one in top)),
         ("a file of arrays", "predictions are taken with --predictions", all(one.endswith(".npy") for one in names)),
         ("a package of Core ML", EXPORT, any(one.endswith(".mlmodel") for one in names)),
+        (
+            "a package of torch.package, which carries code",
+            "give the network's state dict, or its ONNX",
+            ".data/extern_modules" in below,
+        ),
     ):
         if fits and names:
             raise _refuse(path, what, advice)
@@ -182,7 +187,8 @@ NAMED = {".mnn": "a network of MNN", ".caffemodel": "weights of Caffe", ".rknn":
          ".hef": "a network built for Hailo's chips", ".mlmodel": "a network of Core ML"}  # fmt: skip
 """How files end that nothing in them tells."""
 MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
-    (lambda b: b.startswith(b"GGUF"), "a GGUF file of a language model", "a classifier of pictures is wanted"),
+    (lambda b: b.startswith(b"GGUF"), "a GGUF file, in which language models are kept",
+     "of a classifier of pictures give the network that it was made from"),
     (lambda b: b[:4] in (b"ggml", b"lmgg", b"tjgg"), "a GGML file of a language model", "a classifier is wanted"),
     (lambda b: b[4:8] == b"TFL3", "a TensorFlow Lite file", "convert it with tf2onnx --tflite, and give the ONNX"),
     (lambda b: b[4:8] == b"ET12", "a program of ExecuTorch", EXPORT),
@@ -272,7 +278,8 @@ def _folder(path: Path) -> Source:
          "saved_model.pb" in inside),
         ("an unpacked Keras network", "zip its files again as net.keras", {"config.json", "metadata.json"} <= inside),
         ("a pipeline of diffusers", "a classifier of pictures is wanted", "model_index.json" in inside),
-        ("an adapter of PEFT", "merge it into its network, and give that", "adapter_config.json" in inside),
+        ("an adapter of PEFT", "model.merge_and_unload() merges it into its network: give that",
+         "adapter_config.json" in inside),
         ("a run of this app", "python -m ml import takes its zip", "manifest.json" in inside),
         ("a package of Core ML", EXPORT, "Manifest.json" in inside),
         ("a cache of the Hugging Face hub", "give the folder below its snapshots", {"blobs", "snapshots"} <= inside),

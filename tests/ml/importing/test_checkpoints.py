@@ -187,3 +187,44 @@ def test_networks_kept_as_objects_are_refused_with_what_their_library_writes(
         torch.save(kept, path)
         with pytest.raises(Unusable, match=advice):
             from_weights.opened(task(path, toy_data))
+
+
+def test_what_torch_does_not_read_alone_is_named_all_the_same(toy_data, tmp_path, monkeypatch):
+    """fastai 2.8.12's learn.export is pickled by cloudpickle, with words that weights_only does not know: the advice
+    was to copy it again. So it was of weights in a newer protocol."""
+    module = types.ModuleType("fastai.learner")
+    module.Learner = type("Learner", (), {"__module__": module.__name__})
+    path = tmp_path / "export.pkl"
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "fastai", types.ModuleType("fastai"))
+        patch.setitem(sys.modules, module.__name__, module)
+        torch.save(module.Learner(), path, pickle_protocol=4)
+    with pytest.raises(Unusable, match=r"a learner of fastai as an object: torch\.onnx\.export"):
+        from_weights.opened(task(path, toy_data))
+    torch.save(net("torchvision:resnet18").state_dict(), path, pickle_protocol=5)
+    with pytest.raises(Unusable, match="without pickle_protocol"):
+        from_weights.opened(task(path, toy_data))
+
+
+def test_weights_whose_names_are_numbers_are_refused_with_what_leads_on(toy_data, tmp_path):
+    """As fastai 2.8.12's learn.save writes a vision_learner: body and head are a sequence."""
+    network = torch.nn.Sequential(
+        torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3)), torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 4))
+    )
+    torch.save({"model": network.state_dict(), "opt": {"state": []}}, tmp_path / "stage-1.pth")
+    with pytest.raises(Unusable, match=r"names are numbers, .* fastai torch\.onnx\.export"):
+        from_weights.opened(task(tmp_path / "stage-1.pth", toy_data))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["base_model.model.qkv.base_layer.weight", "base_model.model.qkv.lora_A.default.weight"], "merge_and_unload"),
+        (["logit_scale", "visual.proj", "token_embedding.weight", "text_projection"], "no classes of its own"),
+    ],
+)
+def test_weights_that_are_no_classifiers_by_their_names(names, said, toy_data, tmp_path):
+    """Of PEFT 0.21.2 and open_clip 3.3.0: an architecture was asked that would not have helped."""
+    torch.save({one: torch.ones(2, 2) for one in names}, tmp_path / "w.pt")
+    with pytest.raises(Unusable, match=said):
+        from_weights.opened(task(tmp_path / "w.pt", toy_data, architecture="timm:resnet18"))

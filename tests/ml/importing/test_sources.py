@@ -130,7 +130,7 @@ REFUSED = {
     "a.mar": (zipped("MAR-INF/MANIFEST.json", "net.pt"), "an archive of TorchServe"),
     "a.mlpackage.zip": (zipped("Data/x.mlmodel"), "a package of Core ML"),
     "a.pt2": (zipped("x/archive_format", "x/data/aotinductor/model/x.so"), "compiled for one machine"),
-    "a.gguf": (b"GGUF\x03\x00", "a GGUF file of a language model"),
+    "a.gguf": (b"GGUF\x03\x00", "a GGUF file"),
     "a.tflite": (b"\x1c\x00\x00\x00TFL3", "a TensorFlow Lite file: convert it"),
     "a.ort": (b"\x1c\x00\x00\x00ORTM", "give the ONNX file that it was made from"),
     "a.engine": (b"ftrt\x00\x00", "an engine of TensorRT"),
