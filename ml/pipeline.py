@@ -86,12 +86,11 @@ def train(
 
     home: FASHION_HOME, or the artifacts folder itself. slow: also make the nouns that take longer, after the run is
     published. record: also keep what is said of validation and test after every epoch (the noun epochs), outside the
-    clock of training; nothing is chosen by it. calibrate: divide the last layer by the temperature fitted on
-    validation. half: keep the weights as float16, rounded before anything is asked of them, in half the bytes. twin:
-    what the manifest says of it as one of several (`ml.jobs.twins`). Under torchrun all processes train and the first
-    one does the rest.
+    clock of training. calibrate: divide the last layer by the temperature fitted on validation. half: keep the weights
+    as float16, rounded before anything is asked of them. twin: what the manifest says of it as one of several
+    (`ml.jobs.twins`). Under torchrun all processes train and the first one does the rest.
     Raises KeyError (unknown model or data set), DataMissing, Gone, models.WeightsMissing, Diverged, FileExistsError;
-    Missing or Broken where feedback starts from a run that cannot be read.
+    Missing or Broken where feedback starts from a run that cannot be read, ValueError where a teacher cannot teach.
     """
     team = parallel.join()
     partial = writer.partial(home / "runs", run_id)
@@ -103,9 +102,8 @@ def train(
         tutors = _admitted(config, data.given, own)
         torch.set_num_threads(config.threads or parallel.threads(cores()))
         module, model_config = _build(config, data, own, begun=(partial / CHECKPOINT).exists(), callbacks=callbacks)
-    history, recorder = _learn(
-        module, data.learned, config, partial, tutors, callbacks if team.leads else NOBODY, record
-    )
+    hears = callbacks if team.leads else NOBODY
+    history, recorder = _learn(module, data.learned, config, partial, tutors, hears, record)
     parallel.leave()
     if not team.leads:
         return home / "runs" / run_id

@@ -52,8 +52,7 @@ def fit(
     on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
     where config.ema is set), outside the clock.
     Under torchrun each process does its share of every batch; only the first one scores, saves, calls and yields.
-    Raises Diverged when the loss is not finite, ValueError when the checkpoint is of another config or
-    of other pictures.
+    Raises Diverged where the loss is not finite, ValueError for a checkpoint of another config or of other pictures.
     """
     team = parallel.team()
     device = team.device()
@@ -105,10 +104,7 @@ def fit(
         team.average_statistics(model)
         if not team.leads:
             continue
-        if frozen is None:
-            score = evaluate(state.scored, validation, *statistics)
-        else:
-            score = frozen.evaluate(state.scored)
+        score = frozen.evaluate(state.scored) if frozen else evaluate(state.scored, validation, *statistics)
         on_weights(number, state.scored)
         state.add(epoch := meter.epoch(number, score, state.learning_rate))
         if checkpoint is not None:
