@@ -16,6 +16,7 @@ from ml.data.importing.records import Record
 from ml.images.decoding import FILE_BYTES, Refusal
 from ml.images.fitted import fingerprint
 from ml.system import atomic, small_files
+from ml.system.damage import DAMAGED
 from ml.system.paths import home_dir
 
 FILE = "originals.parquet"
@@ -124,7 +125,7 @@ def _again(original: Original, records: Sequence[Record]) -> bytes:
 
 def _near(original: Original) -> bytes | None:
     """The file of this path in the folder or zip that was imported, None where there is none."""
-    with contextlib.suppress(OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile):
+    with contextlib.suppress(*DAMAGED):
         if not original.path:
             return None
         if zipfile.is_zipfile(original.source):

@@ -1,6 +1,5 @@
 """What is evaluated: a network and the pictures of each split, with one forward pass shared by every evaluation."""
 
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -12,6 +11,7 @@ from ml.data import properties
 from ml.data.base import UNLABELLED, Dataset, Split
 from ml.data.images import AnyImages, asked_at_once, batches
 from ml.inference.classifier import Classifier
+from ml.system.damage import DAMAGED
 
 SPLITS = ("test", "validation", "reference")
 WIDTH = 256  # features kept, at most
@@ -78,7 +78,7 @@ class EvaluationContext:
         files = self.dataset().files if self.dataset is not None else None
         try:
             return files() if files is not None else {}
-        except (OSError, ValueError, zipfile.BadZipFile):
+        except DAMAGED:
             return {}
 
     def probabilities(self, split: str) -> np.ndarray:

@@ -6,7 +6,6 @@ A training cannot be recorded afterwards, so this noun is not one of EVALUATIONS
 
 import copy
 import math
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from ml.data.images import asked_at_once, batches
 from ml.inference.classifier import folded
 from ml.models.inputs import normalise, pixels
 from ml.stats.calibration import softmax
+from ml.system.damage import DAMAGED
 
 SPLITS = ("test", "validation")
 KEPT = 20  # epochs whose probabilities are kept
@@ -79,7 +79,7 @@ class Recorder:
         try:
             with np.load(self._path(epoch), allow_pickle=False) as archive:
                 return {name: archive[name] for name in names}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except DAMAGED:
             return {}
 
     @torch.inference_mode()

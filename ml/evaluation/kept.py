@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.artifacts.writer import write_arrays
+from ml.system.damage import DAMAGED
 from ml.system.paths import made_dir
 
 MOST = 2**24  # bytes of one that is kept
@@ -48,7 +49,7 @@ def _once(
             after = json.loads(bytes(file["after"]))
         if rng is not None:
             rng.bit_generator.state = after
-    except Exception:  # of a spoiled file numpy, zlib and Python's own tokenizer raise a dozen kinds
+    except DAMAGED:
         made = make()
         after = None if rng is None else rng.bit_generator.state
         if made.nbytes <= MOST:

@@ -21,6 +21,7 @@ from ml.importing import keras_two
 from ml.importing.conversion import Opened, Slot, Task, Unconvertible
 from ml.importing.graph import BEGINS, Unusable
 from ml.inference.imported import TYPES
+from ml.system.damage import DAMAGED
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +112,7 @@ def described(path: Path) -> tuple[dict[str, Any], str, str]:
         config, version = _of_hdf5(path) if not zipfile.is_zipfile(path) else _of_zip(path)
     except Unusable:
         raise
-    except (OSError, ValueError, KeyError, RecursionError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise Unusable(
             f"{path.name} is damaged, or no network of Keras ({type(error).__name__}): save it again"
         ) from None

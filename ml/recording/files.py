@@ -20,6 +20,7 @@ from ml.data.importing.arrow_tables import class_names
 from ml.recording import numbers
 from ml.recording.shapes import rows_of
 from ml.recording.strangers import strange
+from ml.system.damage import DAMAGED
 from ml.system.memory import TOO_LITTLE
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -74,15 +75,24 @@ def read(place: Path) -> Table:
         kind = "feather"
     if kind == "":
         raise ValueError(f"{name}: what this file is cannot be told from its name; {TAKEN}")
+
+    def damaged(error: Exception) -> ValueError:
+        words = str(error).splitlines() or [type(error).__name__]
+        return ValueError(f"{name} cannot be read: {words[0][:200]}")
+
     readers = {"text": _text, "json": _json, "parquet": _parquet, "feather": _feather, "npz": _npz, "npy": _npy}
     try:
         table = readers[kind](place)
     except pa.ArrowMemoryError:
         raise ValueError(f"{name} takes {TOO_LITTLE}") from None
-    except (pa.ArrowException, UnicodeError, csv.Error, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{name} cannot be read: {str(error).splitlines()[0][:200]}") from None
+    except (pa.ArrowException, UnicodeError, csv.Error) as error:
+        raise damaged(error) from None
+    except (ValueError, OSError):
+        raise
     except MemoryError:
         raise ValueError(f"{name} takes {TOO_LITTLE}") from None
+    except DAMAGED as error:
+        raise damaged(error) from None
     if not table.n:
         raise ValueError(f"{name} has no rows")
     return table

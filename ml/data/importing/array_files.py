@@ -17,6 +17,7 @@ from ml.data.importing.records import LeftOut
 from ml.data.importing.sources import Entry, Scratch
 from ml.images.decoding import Refusal
 from ml.images.file_names import clean
+from ml.system.damage import DAMAGED
 
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 CIFAR_10, CIFAR_100, SIDE = re.compile(r"(?:data_batch_\d+|test_batch)\.bin"), re.compile(r"(?:train|test)\.bin"), 32
@@ -82,7 +83,7 @@ class Arrays:
                     self._mapping(entry)
                 elif lower.endswith("classmap.csv"):
                     self._class_map(entry)
-            except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            except DAMAGED as error:
                 left_out.add(entry.name, f"it cannot be read as arrays: {error}")
 
     def _numpy(self, entry: Entry) -> None:
