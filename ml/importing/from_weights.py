@@ -3,7 +3,6 @@
 A state dict is a pickle: it is read here, in the process of its own, with weights_only, and goes on as safetensors.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -22,6 +21,7 @@ from ml.importing.graph import Unusable
 from ml.importing.recipes import Recipe
 from ml.importing.sources import config_of
 from ml.inference.imported_torch import TORCHVISION, built, last_of
+from ml.system.damage import DAMAGED
 from ml.system.torchvision_ops import declare
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
@@ -118,12 +118,8 @@ def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
         return state, lines, said
     with path.open("rb") as file:
         begin = file.read(9)
-        if begin[8:9] == b"{" and begin[:2] != b"PK":
-            file.seek(8)
-            about = json.loads(file.read(int.from_bytes(begin[:8], "little"))).get("__metadata__") or {}
-            from safetensors.torch import load_file
-
-            return load_file(path), [], {key: value for key, value in about.items() if isinstance(value, str)}
+    if begin[8:9] == b"{" and begin[:2] != b"PK":
+        return _of_safetensors(path)
     try:
         found, lines = checkpoints.read(path)
     except Unusable:
@@ -138,6 +134,17 @@ def read(path: Path) -> tuple[Any, list[str], dict[str, Any]]:
             ) from None
         raise Unusable(f"{path.name} cannot be read as weights ({one_line(error)}): copy it again") from None
     return found, lines, checkpoints.said(found)
+
+
+def _of_safetensors(path: Path) -> tuple[dict[str, Tensor], list[str], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            return {name: file.get_tensor(name) for name in file.keys()}, [], dict(about)  # noqa: SIM118
+    except (*DAMAGED, SafetensorError) as error:
+        raise Unusable(f"{path.name} cannot be read as weights ({one_line(error)}): copy it again") from None
 
 
 def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], list[str]]:

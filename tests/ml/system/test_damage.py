@@ -4,8 +4,12 @@ import io
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save
 
 from ml.data import importing
+from ml.importing import from_weights
+from ml.importing.graph import Unusable
 from ml.recording import files
 
 FLIPS = 120
@@ -53,7 +57,7 @@ def said(read, place):
     """The sentence with which it is refused, '' where it is read. Raises what else is raised."""
     try:
         read(place)
-    except ValueError as words:
+    except (ValueError, Unusable) as words:
         return str(words) or pytest.fail("refused without a word")
     return ""
 
@@ -76,3 +80,16 @@ def test_of_predictions(name, tmp_path):
         (tmp_path / name).write_bytes(made)
         refused += said(files.read, tmp_path / name) != ""
     assert 0 < refused <= FLIPS
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+def test_of_weights(name, tmp_path):
+    weights = {"body.0.weight": torch.ones(3, 4), "head.bias": torch.zeros(4)}
+    made = io.BytesIO()
+    torch.save(weights, made)
+    whole = save(weights) if name.endswith("safetensors") else made.getvalue()
+    refused = 0
+    for one in spoiled(whole):
+        (tmp_path / name).write_bytes(one)
+        refused += said(from_weights.read, tmp_path / name) != ""
+    assert 0 < refused < FLIPS
