@@ -42,7 +42,7 @@ def layout(services: Services, selection: Selection) -> html.Article:
             {"value": SAME, "label": "The recipe of this run, so that only the labels differ"},
             {
                 "value": QUICK,
-                "label": "The quick recipe: a minute or so; compare with its twin, not with this run",
+                "label": "The quick recipe: a minute or so a training; compare with its twin, not with this run",
             },
         ],
         value=SAME,
