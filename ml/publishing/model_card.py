@@ -95,7 +95,7 @@ def _story(manifest: dict[str, Any]) -> dict[str, Any]:
         "train_images": f"{manifest.get('train_images') or 0:,}",
         "script": str((manifest.get("published") or {}).get("script", ""))[:120],
         "settings": [(name, wording.text(name, value)) for name, value in (manifest.get("settings") or {}).items()],
-        "recipe": wording.recipe(manifest["config"], manifest.get("best_epoch")) if trained else "",
+        "recipe": _recipe(manifest) if trained else "",
         "megabytes": f"{size / 1e6:.2f}" if size else "",
         "latency": f"{latency:.2f}" if latency else "",
         "published": _published(data.get("published")),
@@ -245,3 +245,8 @@ def _optional(run: Run, noun: str) -> pd.DataFrame | None:
         return run.table(noun)
     except (Missing, Broken):
         return None
+
+
+def _recipe(manifest: dict[str, Any]) -> str:
+    mirrored = bool((manifest.get("model_config") or {}).get("mirrored"))
+    return wording.recipe(manifest["config"], manifest.get("best_epoch"), mirrored=mirrored)

@@ -140,8 +140,9 @@ def text(name: str, value: object) -> str:
     return str(value) if name in AS_WRITTEN else WORDS.get(str(value), str(value))
 
 
-def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
-    """A training in sentences. config: of any age, so that anything but the epochs and the seed may be missing."""
+def recipe(config: Mapping[str, Any], best_epoch: int | None = None, *, mirrored: bool = False) -> str:
+    """A training in sentences. config: of any age, so that anything but the epochs and the seed may be missing;
+    mirrored: the network answers by a picture and its mirror image, which a config of before does not tell."""
 
     def of(name: str, default: object = "?") -> str:
         value = str(config.get(name, default))
@@ -163,6 +164,7 @@ def recipe(config: Mapping[str, Any], best_epoch: int | None = None) -> str:
         f"Pictures were {', '.join(changes)} at random." if changes else "Pictures were used as they are.",
         f"Also: {', '.join(filter(None, extras))}." if any(extras) else "",
         f"Epoch {best_epoch} was best on validation and is kept." if best_epoch else "",
+        "Each answer is the mean of two, of the picture and its mirror image." if mirrored else "",
     ]
     return " ".join(filter(None, sentences))
 

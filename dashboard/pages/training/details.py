@@ -185,8 +185,9 @@ def _origin(manifest: dict[str, Any]) -> list[tuple[str, Any]]:
         reasons = [f"{reason}: {', '.join(map(str, names[1:4]))}" for reason, names in list(left.items())[:3]]
         return [*lines, ("Rows", "; ".join([count, *reasons]))]
     latency = manifest.get("latency_ms")
+    looks = ", mirrored answers" if (manifest.get("model_config") or {}).get("mirrored") else ""
     lines = [
-        ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters"),
+        ("Network", f"{manifest['model']}, {manifest['parameters']:,} parameters{looks}"),
         ("Weights", mass(manifest.get("bytes"))),
         ("One image", f"{milliseconds(latency / 1000)} ms, median of one thread" if latency else DASH),
     ]

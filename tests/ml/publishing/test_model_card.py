@@ -78,6 +78,10 @@ def test_the_recipe_follows_the_config(home, tmp_path):
         "label smoothing 0.1, weights averaged with decay 0.99, dropout 0.2, no batch normalisation",
     ):
         assert words in text
+    looks = "the mean of two, of the picture and its mirror image"
+    assert looks not in text
+    mirrored = changed(home, tmp_path, lambda m: m["model_config"].update(mirrored=True))
+    assert looks in model_card.markdown(mirrored), "what the network does, whatever the recipe says"
 
 
 def test_what_a_run_lacks_is_left_out(home, tmp_path):
