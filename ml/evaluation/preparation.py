@@ -133,8 +133,8 @@ def as_files(context: EvaluationContext, form: Form) -> Given:
     validation = context.splits["validation"]
     if context.fitting() == NATIVE:
         rows = np.arange(min(FILES, len(validation)))
-        images = validation.images[rows]
-        return Given("files", lambda: [(image, 1) for image in images], rows, (images,))
+        images = [validation.images[row] for row in rows]
+        return Given("files", lambda: [(image, 1) for image in images], rows, images)
     place = {int(example_id): row for row, example_id in enumerate(validation.ids)}
     pictures, found, came = [], [], []
     for example_id, content in context.files().items():
