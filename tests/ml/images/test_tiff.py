@@ -4,6 +4,7 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import TiffImagePlugin
 
 from ml.data import importing
 from ml.data.importing import looks
@@ -99,6 +100,30 @@ def test_channels_as_columns_of_pages_are_no_picture():
     np.testing.assert_array_equal(decode(tiff(*stack, told='{"shape": [5, 9, 11]}')).pixels, stack[0])
 
 
+def test_pages_are_counted_without_reading_them_and_never_for_ever(monkeypatch):
+    """2 MB of 20,000 pages took Pillow (13.0.0) seconds, in which it held one of the places where pictures are read."""
+
+    def read(*_):
+        raise AssertionError("it reads the pages")
+
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "seek", read)
+    rows = [one[..., None] for one in CHANCE.integers(0, 256, (24, 20, 3), np.uint8)]
+    for order in ("<", ">"):
+        with pytest.raises(Refusal, match="has the 3 channels"):
+            decode(tiff(*rows, order=order, told='{"shape": [24, 20, 3]}'))
+    for count in (23, 25, 10**12):
+        decode(tiff(*rows, told=f'{{"shape": [{count}, 20, 3]}}'))
+    content = tiff(*rows, told='{"shape": [40000, 20, 3]}')
+    decode(round_and_round(content))
+
+
+def round_and_round(content: bytes) -> bytes:
+    """A file of several pages whose first leads to itself."""
+    start = struct.unpack_from("<I", content, 4)[0]
+    after = start + 2 + 12 * struct.unpack_from("<H", content, start)[0]
+    return content[:after] + struct.pack("<I", start) + content[after + 4 :]
+
+
 @pytest.mark.parametrize(("pixels", "words"), [
     (np.zeros((9, 11, 13), np.uint16), "13 channels of whole numbers of 16 bits"),
     (np.zeros((9, 11, 3), np.float32), "3 channels of floating-point numbers of 32 bits"),
@@ -108,6 +133,16 @@ def test_what_is_not_read_is_called_by_what_it_has(pixels, words):
     photometric = {"tag_262": 1} if pixels.shape[2] > 3 else {}
     with pytest.raises(Refusal, match=f"This is a TIFF file of {words} .write the three"):
         decode(tiff(pixels, **photometric))
+
+
+@pytest.mark.parametrize("tag", [258, 277, 339])
+@pytest.mark.parametrize("kind", [2, 7, 11, 12])
+def test_tags_of_a_kind_that_they_cannot_be_of_are_refused_in_words(tag, kind):
+    """Text, bytes and numbers with a point in place of whole numbers."""
+    content = tiff(np.zeros((9, 11, 1), np.float64))
+    place = content.index(struct.pack("<HHI", tag, 3, 1)) + 2
+    with pytest.raises(Refusal, match=r"TIFF|damaged"):
+        decode(content[:place] + struct.pack("<H", kind) + content[place + 2 :])
 
 
 @pytest.mark.parametrize(("content", "words"), [
