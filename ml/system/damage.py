@@ -12,6 +12,6 @@ import zipfile
 import zlib
 
 DAMAGED = (
-    OSError, ValueError, KeyError, EOFError, RuntimeError, SyntaxError,
+    OSError, ValueError, KeyError, EOFError, OverflowError, RuntimeError, SyntaxError,
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError,
 )  # fmt: skip

@@ -6,7 +6,6 @@ import gzip
 import lzma
 import os
 import re
-import shutil
 import tarfile
 import zipfile
 import zlib
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ml.data.importing.sources import LEADS_OUT, Entry, Scratch, Source
+from ml.data.importing.sources import LEADS_OUT, Entry, Scratch, Source, room
 from ml.images import upload_archives, zip_names
 from ml.images.decoding import FILE_BYTES, Refusal
 from ml.images.file_names import by_the_way
@@ -24,7 +23,6 @@ MOST = upload_archives.Limits(files=10**6, unpacked=10**12)  # of an archive of 
 LINK = "This is a link or a device, not a file."
 DAMAGED = "This file is damaged in the archive."
 PIECE = 2**20  # bytes unpacked at a time
-SPARE = 2**28  # bytes that unpacking leaves free on the disk
 PACKED: dict[bytes, Callable[[IO[bytes]], Any]] = {
     b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
     b"BZh": bz2.BZ2File,
@@ -95,9 +93,9 @@ def _whole(archive: zipfile.ZipFile, one: zipfile.ZipInfo, count: upload_archive
 def _write(file: IO[bytes], piece: bytes, count: upload_archives.Count) -> None:
     """Raises Refusal where there is no room for it."""
     count.bytes += len(piece)
-    free = shutil.disk_usage(os.path.dirname(file.name)).free
-    if count.bytes > count.limits.unpacked or free < SPARE:
-        raise Refusal(f"There is no room on the disk to unpack this: {free / 1e9:.1f} GB are free.")
+    if count.bytes > count.limits.unpacked:
+        raise Refusal(f"Unpacked it has more than {count.limits.unpacked / 1e12:.0f} TB.")
+    room(os.path.dirname(file.name), len(piece))
     file.write(piece)
 
 

@@ -4,8 +4,8 @@ import contextlib
 import gzip
 import math
 import re
-import shutil
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from ml.data.importing import hdf5, libsvm
 from ml.data.importing.records import LeftOut
-from ml.data.importing.sources import Entry, Scratch
+from ml.data.importing.sources import Entry, Scratch, poured
 from ml.images.decoding import Refusal
 from ml.images.file_names import clean
 from ml.system.damage import DAMAGED
@@ -95,8 +95,8 @@ class Arrays:
             for one in archive.infolist():
                 inner = one.filename.removesuffix(".npy")
                 copy = self._scratch.path()
-                with archive.open(one) as part, copy.open("wb") as file:
-                    shutil.copyfileobj(part, file, 2**20)
+                with archive.open(one) as part:
+                    poured(part.read, copy)
                 shown = inner if not re.fullmatch(r"arr_\d+", inner) else ""
                 self._map(copy, f"{entry.name}, {inner}", outer, shown)
 
@@ -146,7 +146,7 @@ class Arrays:
     def _map(self, place: Path, name: str, outer: str, inner: str) -> None:
         try:
             values = np.load(place, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
+        except (ValueError, OSError, EOFError, OverflowError) as error:  # a length below 0
             self._left_out.add(name, OBJECTS if "pickle" in str(error) or "object" in str(error) else f"{error}")
             return
         self.arrays.append(Array(name, outer, inner, values))
@@ -176,9 +176,8 @@ class Arrays:
             if file.read(2) != b"\x1f\x8b":
                 return place
         copy = self._scratch.path()
-        with gzip.open(place) as packed, copy.open("wb") as target, contextlib.suppress(EOFError):
-            while piece := packed.read1(2**20):
-                target.write(piece)
+        with gzip.open(place) as packed, contextlib.suppress(EOFError, zlib.error):
+            poured(packed.read1, copy)
         return copy
 
     def _mapping(self, entry: Entry) -> None:
@@ -226,7 +225,7 @@ class Arrays:
             last = entry.name.rpartition("/")[2].casefold()
             try:
                 images, labels = libsvm.read(entry, self._scratch)
-            except (OSError, EOFError, ValueError) as error:
+            except DAMAGED as error:
                 self._left_out.add(entry.name, f"it cannot be read as rows of numbers: {error}")
                 continue
             split = "test" if "t" in last.split(".")[1:] else "validation" if "val" in last.split(".")[1:] else "train"

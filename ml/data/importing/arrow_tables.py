@@ -138,7 +138,7 @@ def class_names(schema: Any) -> dict[str, list[str]]:
     """column → names of classes by id, as Hugging Face writes them into a file's head."""
     try:
         return named((json.loads((schema.metadata or {})[b"huggingface"]).get("info") or {}).get("features"))
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, ValueError, AttributeError, RecursionError):
         return {}
 
 

@@ -32,7 +32,7 @@ def is_one(entry: Entry) -> bool:
     try:
         with _open(entry.place()) as file:
             first = file.readline(HEAD)
-    except (OSError, EOFError, Refusal, ValueError):
+    except (*archives.BROKEN, Refusal, ValueError):
         return False
     return LINE.fullmatch(first) is not None and first.count(b":") >= LEAST
 

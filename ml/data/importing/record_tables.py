@@ -6,12 +6,14 @@ of protocol buffers, of which what an Example may have is read here, and nothing
 
 import gzip
 import re
-import shutil
 import struct
+import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from ml.data.importing.sources import poured
 
 NAME = re.compile(r"\.tfrec(?:ords?)?(?:\.gz)?(?:-\d+-of-\d+)?$|^(?:train|val|valid|validation|test)-\d{5}-of-\d{5}$")
 SAMPLE = 50  # rows that columns are told from
@@ -36,8 +38,11 @@ class RecordTable:
             packed = file.read(2) == b"\x1f\x8b"
         if packed:
             copy = scratch()
-            with gzip.open(place) as old, copy.open("wb") as new:
-                shutil.copyfileobj(old, new, 2**20)
+            try:
+                with gzip.open(place) as file:
+                    poured(file.read, copy)
+            except (EOFError, zlib.error) as error:
+                raise ValueError(f"it is damaged: {error}") from error
             place = copy
         self._file = place.open("rb")
         try:
@@ -65,7 +70,7 @@ class RecordTable:
             record = self._file.read(length)
             if not head:
                 return
-            if len(head) < 12 or len(record) < length:
+            if len(head) < 12 or len(record) < length or not length:  # zeros are where nothing was written
                 if not at:
                     raise ValueError(STRANGE)
                 note = f"{self.name} breaks off after {len(self._starts):,} records"

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,8 @@ MAGIC = re.compile(
     rb"|....ftyp(?:avi[fs]|hei[cxms]|hev[cx]|mif1|msf1)",
     re.DOTALL,
 )
+PIECE = 2**20  # bytes unpacked at a time
+SPARE = 2**28  # bytes that unpacking leaves free on the disk
 LEADS_OUT = "its name leads out of the archive"
 
 
@@ -89,6 +92,21 @@ class Scratch:
             self._folder = self.stack.enter_context(scratch.folder(self.home, IMPORTING))
         self._files += 1
         return self._folder / str(self._files)
+
+
+def room(folder: Path | str, size: int) -> None:
+    """Raises Refusal where so many bytes more do not fit on the disk that a folder is on."""
+    free = shutil.disk_usage(folder).free
+    if free - size < SPARE:
+        raise Refusal(f"There is no room on the disk to unpack this: {free / 1e9:.1f} GB are free.")
+
+
+def poured(read: Callable[[int], bytes], place: Path) -> None:
+    """What is unpacked, into a file, as long as there is room for it. read: gives so many bytes, none at the end."""
+    with place.open("wb") as file:
+        while piece := read(PIECE):
+            room(place.parent, len(piece))
+            file.write(piece)
 
 
 def folder(top: Path) -> Source:

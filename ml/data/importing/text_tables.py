@@ -55,7 +55,7 @@ class TextTable:
         try:
             is_row = isinstance(json.loads(first), dict)
             is_row &= bool(self._file.readline()) or not name.casefold().endswith(".json")
-        except ValueError:
+        except (ValueError, RecursionError):
             is_row = False
         if not is_row:
             self._list = _listed(self._file, name)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import struct
 import tarfile
 
 import numpy as np
@@ -285,3 +286,38 @@ def test_a_link_of_git_annex_to_what_is_not_here(tmp_path, put):
     place = put("ring") and put("block")
     (place / "ring" / "more.jpg").symlink_to("../.git/annex/objects/ab/MD5E-s1--0.jpg/MD5E-s1--0.jpg")
     assert "git annex get fetches it" in Seen(place).told
+
+
+def without_end(content: bytes) -> bytes:
+    """An array of -1 pictures."""
+    return content.replace(b"(24, ", b"(-1, ")
+
+
+def packed_by(content: bytes, place: int, value: int) -> bytes:
+    """A zip whose list at its end says another way of packing, or a password, of its files."""
+    first, *heads = content.split(b"PK\x01\x02")
+    return b"PK\x01\x02".join([first, *(one[:place] + struct.pack("<H", value) + one[place + 2 :] for one in heads)])
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("a.npy", without_end),
+    ("a.npz", lambda content: packed_by(content, 6, 99)),
+    ("a.npz", lambda content: packed_by(content, 4, 1)),
+    ("t10k-images-idx3-ubyte.gz", lambda content: gzip.compress(content)[:40] + bytes(60)),
+])  # fmt: skip
+def test_what_is_packed_or_counted_in_a_way_that_is_not_known_is_named(tmp_path, name, change):
+    """Each ended the look with an error of its own kind."""
+    file = io.BytesIO()
+    np.savez(file, images=drawn()) if name.endswith(".npz") else np.save(file, drawn())
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / name).write_bytes(change(file.getvalue()))
+    with pytest.raises(ValueError, match=r"b (?:holds no pictures|needs at least two folders)"):
+        Seen(tmp_path / "b")
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a":' * 100_000])
+@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+def test_json_that_goes_deeper_than_anything_is_refused_in_words(tmp_path, content, suffix):
+    (tmp_path / f"a.{suffix}").write_bytes(content)
+    with pytest.raises(ValueError, match=suffix):
+        Seen(tmp_path / f"a.{suffix}")

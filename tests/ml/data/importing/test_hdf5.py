@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 
+from ml.data.importing import sources
 from tests.ml.data.importing.seen import LABELS, N, Seen, drawn
 
 h5py = pytest.importorskip("h5py")
@@ -89,6 +90,7 @@ def virtual(file, tmp_path):
     (virtual, "wants numbers out of another file"),
     (lambda file, _: file.create_dataset("images", (10**6, 1000, 1000), np.uint8, chunks=(1, 1000, 1000)), "far more"),
     (lambda file, _: [file.create_dataset(f"layer{i}/kernel", data=np.zeros((3, 3))) for i in range(65)], "networks"),
+    (lambda file, _: file.create_dataset("images", (15_000_000, 1_000), "u1", chunks=(1, 1_000)), "far more"),
     (lambda file, _: file.create_dataset("depth", data=np.zeros((5, 4))), "holds no pictures with labels"),
 ])  # fmt: skip
 def test_what_is_refused(tmp_path, write, words):
@@ -100,6 +102,57 @@ def test_what_is_refused(tmp_path, write, words):
         write(file, tmp_path)
     with pytest.raises(ValueError, match=words):
         Seen(tmp_path / "set")
+
+
+def in_itself(file):
+    file["group/again"] = file["/"]
+    for name in "abcdefghijklmnopqrstuvwxyz":
+        file[f"group/{name}"] = file["group"]
+
+
+@pytest.mark.parametrize("write", [
+    in_itself,
+    lambda file: file.create_dataset("long", (1,), "S1000000000", chunks=(1,), compression="gzip"),
+    lambda file: file.create_dataset("many", (90_000,), "S900000", chunks=(1,), compression="gzip"),
+    lambda file: file.create_dataset("longer", data=["x" * 10**6] * 20, dtype=h5py.string_dtype()),
+    lambda file: file.create_dataset("nothing", data=h5py.Empty("f4")),
+    lambda file: file.create_dataset("parts", data=np.zeros(4, [("a", "i4"), ("b", "S3")])),
+    lambda file: file.create_dataset("lists", (3,), h5py.vlen_dtype("i4")),
+    lambda file: file.create_dataset("references", (3,), h5py.ref_dtype),
+])  # fmt: skip
+def test_what_lies_beside_pictures_holds_nothing_up(tmp_path, write):
+    """A group within itself was listed for ever; a list of one word was said to have a GB, and got it."""
+    pixels = drawn()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["labels"] = pixels, IDS
+        write(file)
+    np.testing.assert_array_equal(Seen(tmp_path / "a.h5").pixels, pixels)
+
+
+def test_any_byte_may_be_another(tmp_path):
+    """Taken, left out or refused in words, whatever h5py says of it."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("images", data=drawn(size=(8, 8, 1)), chunks=(6, 8, 8, 1), compression="gzip")
+        file["group/labels"] = IDS
+    content, refused = (tmp_path / "a.h5").read_bytes(), 0
+    for at in range(0, 2_400, 7):
+        (tmp_path / "a.h5").write_bytes(content[:at] + bytes([content[at] ^ 0x85]) + content[at + 1 :])
+        try:
+            Seen(tmp_path / "a.h5")
+        except ValueError:
+            refused += 1
+    assert refused
+
+
+def test_what_does_not_fit_on_the_disk_is_not_unpacked(tmp_path, monkeypatch):
+    pixels = drawn()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"], file["labels"] = pixels, IDS
+    np.savez(tmp_path / "a.npz", images=pixels, labels=IDS)
+    monkeypatch.setattr(sources, "SPARE", 2**70)
+    for name in ("a.h5", "a.npz"):
+        with pytest.raises(ValueError, match="There is no room on the disk to unpack this"):
+            Seen(tmp_path / name)
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.9])

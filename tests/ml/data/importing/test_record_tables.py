@@ -100,6 +100,25 @@ def test_of_one_that_breaks_off_the_rest_is_read(tmp_path, pictures):
     assert "breaks off after 23 records" in seen.told
 
 
+def test_zeros_after_its_records_are_none(tmp_path, pictures):
+    """As a disk holds them where a file was made as long as it was to become; each 16 were taken for a record."""
+    content = records(*(flower(pictures, i) for i in range(N)))
+    (tmp_path / "a.tfrecord").write_bytes(content + bytes(4_000))
+    seen = Seen(tmp_path / "a.tfrecord")
+    assert seen.labels == [str(one) for one in IDS]
+    assert "breaks off after 24 records" in seen.told
+
+
+@pytest.mark.parametrize("cut", [slice(0, -40), slice(0, 30)])
+def test_a_packed_one_that_is_damaged_is_named(tmp_path, pictures, cut):
+    packed = gzip.compress(records(*(flower(pictures, i) for i in range(N))))
+    (tmp_path / "b").mkdir()
+    for content in (packed[cut], packed[:40] + bytes(60) + packed[100:]):
+        (tmp_path / "b" / "a.tfrecord.gz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"a\.tfrecord\.gz"):
+            Seen(tmp_path / "b")
+
+
 @pytest.mark.parametrize("content", [b"", b"\x10\0\0\0 bytes", bytes(40), records({"a": [1]}), b"\xff" * 40])
 def test_what_holds_no_pictures_says_so(tmp_path, content):
     (tmp_path / "a.tfrecord").write_bytes(content)
