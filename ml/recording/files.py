@@ -87,7 +87,11 @@ def read(place: Path) -> Table:
         raise ValueError(f"{name} takes {TOO_LITTLE}") from None
     except (pa.ArrowException, UnicodeError, csv.Error) as error:
         raise damaged(error) from None
-    except (ValueError, OSError):
+    except OSError as error:
+        if error.errno is not None:  # of the disk; pyarrow's have none
+            raise
+        raise damaged(error) from None
+    except ValueError:
         raise
     except MemoryError:
         raise ValueError(f"{name} takes {TOO_LITTLE}") from None

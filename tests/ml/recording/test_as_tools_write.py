@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import struct
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow.feather as feather
 import pytest
 
 from ml.importing import adding, brought
-from ml.recording import doubts, numbers, reading
+from ml.recording import doubts, files, numbers, reading
 from tests.ml.recording.test_recording import CLASSES, check, csv, pets, rows_of, said_of, understood  # noqa: F401
 
 
@@ -208,3 +209,24 @@ def test_a_column_may_hold_something_else_than_its_name_says(pets, tmp_path, col
 def test_what_is_brought_is_taken_for_a_table_by_these_endings_too(tmp_path):
     for name in ("said.feather", "said.arrow", "said.xlsx", "said.XLS", "said.ods"):
         assert brought.told([tmp_path / name]) == (adding.PREDICTIONS, [tmp_path / name])
+
+
+def listed_as(content: bytes, place: int, value: int) -> bytes:
+    """A zip whose list at its end says another way of packing, or a password, of its files."""
+    first, *heads = content.split(b"PK\x01\x02")
+    return b"PK\x01\x02".join([first, *(one[:place] + struct.pack("<H", value) + one[place + 2 :] for one in heads)])
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("said.parquet", lambda _: b"PAR1" + bytes(60) + b"PAR1"),
+    ("said.feather", lambda _: b"ARROW1" + bytes(60)),
+    ("said.npz", lambda content: listed_as(content, 6, 99)),
+    ("said.npz", lambda content: listed_as(content, 4, 1)),
+    ("said.npz", lambda content: content[:90] + bytes(40) + content[130:]),
+])  # fmt: skip
+def test_a_damaged_file_is_named_in_words(tmp_path, name, change):
+    """Of parquet the sentence began with "None:", and an npz with a password was an error of its own kind."""
+    np.savez_compressed(tmp_path / "whole.npz", probabilities=np.random.default_rng(0).random((50, 4)))
+    (tmp_path / name).write_bytes(change((tmp_path / "whole.npz").read_bytes()))
+    with pytest.raises(ValueError, match=rf"^{name}.* cannot be read"):
+        files.read(tmp_path / name)
