@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 PASSING = ("Cast", "Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Resize", "Pad")
 TREES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
+MEMBER = 6  # of TreeEnsemble's ways to branch the one that compares with no number
 STEPS = 40  # of a graph that are followed
 LARGE = 20_000_000  # numbers of an array that is not looked at
+SMALL = 200_000  # of one that pixels are scaled by
 BEYOND = 2.0  # what pixels from 0 to 1 are never compared with, nor centred at
 WIDE = 20.0  # what pixels from 0 to 1 are never divided by
 PRODUCTS = ("Conv", "Gemm", "MatMul")
@@ -127,10 +129,23 @@ def _held(model: "onnx.ModelProto", name: str) -> np.ndarray | None:
                 scale, zero = scale.reshape(shape), zero.reshape(shape)
             return np.asarray((levels.astype(np.float64) - zero) * scale)
         if name and name in node.output and node.op_type == "Constant":
-            return next((numpy_helper.to_array(one.t) for one in node.attribute if one.name == "value"), None)
+            return _constant(node)
     for tensor in model.graph.initializer:
         if tensor.name == name and np.prod(tensor.dims, dtype=np.int64) <= LARGE:
             return np.asarray(numpy_helper.to_array(tensor))
+    return None
+
+
+def _constant(node: Any) -> np.ndarray | None:
+    """What a Constant stands for: an array, or a number or several, as onnxscript writes them; None for anything
+    else."""
+    from onnx import numpy_helper
+
+    for one in node.attribute:
+        if one.name == "value":
+            return np.asarray(numpy_helper.to_array(one.t))
+        if one.name in ("value_float", "value_floats"):
+            return np.array(one.f if one.name == "value_float" else one.floats, np.float32)
     return None
 
 
@@ -166,14 +181,14 @@ def _constants(model: "onnx.ModelProto") -> dict[str, np.ndarray]:
     """Small arrays of the file by name, float64, flat: of shapes that differ in axes of one alone, the same."""
     from onnx import numpy_helper
 
-    found = {one.name: one for one in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant":
-            found.update((node.output[0], one.t) for one in node.attribute if one.name == "value")
     small = {}
-    for name, tensor in found.items():
-        if tensor.data_type in (1, 10, 11) and np.prod(tensor.dims, dtype=np.int64) <= 200_000:
-            small[name] = numpy_helper.to_array(tensor).astype(np.float64).reshape(-1)
+    for one in model.graph.initializer:
+        if one.data_type in (1, 10, 11) and np.prod(one.dims, dtype=np.int64) <= SMALL:
+            small[one.name] = numpy_helper.to_array(one).astype(np.float64).reshape(-1)
+    for node in model.graph.node:
+        array = _constant(node) if node.op_type == "Constant" else None
+        if array is not None and array.dtype.kind == "f" and array.size <= SMALL:
+            small[node.output[0]] = array.astype(np.float64).reshape(-1)
     for node in model.graph.node:  # exporters put these between
         if node.op_type in ("Identity", "Cast") and node.input and node.input[0] in small:
             small[node.output[0]] = small[node.input[0]]
@@ -182,7 +197,12 @@ def _constants(model: "onnx.ModelProto") -> dict[str, np.ndarray]:
 
 def _thresholds(node: Any) -> np.ndarray:
     """What its branches compare with, leaves left out; none where they are kept in another way."""
+    from onnx import numpy_helper
+
     said = {one.name: one for one in node.attribute}
+    if node.op_type == "TreeEnsemble" and {"nodes_splits", "nodes_modes"} <= {*said}:  # whose leaves are apart
+        splits, modes = (numpy_helper.to_array(said[name].t) for name in ("nodes_splits", "nodes_modes"))
+        return splits[modes < MEMBER].astype(np.float64) if splits.shape == modes.shape else np.zeros(0)
     if "nodes_values" not in said or "nodes_modes" not in said:
         return np.zeros(0)
     branches = np.array([mode != b"LEAF" for mode in said["nodes_modes"].strings], bool)

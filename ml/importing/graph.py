@@ -60,6 +60,7 @@ def read(path: Path) -> Read:
     """Raises Unusable, and Missing without the package onnx."""
     need("onnx")
     import onnx
+    import onnx.inliner
     from google.protobuf.message import DecodeError
 
     raw = path.read_bytes()
@@ -84,12 +85,15 @@ def read(path: Path) -> Read:
         raise Unusable(f"{path.name} is {trees.FOREST} in ONNX: {trees.PREDICTED}")
     if by_skl2onnx.is_rest_of_margins(model):
         raise Unusable(f"{path.name} is {by_skl2onnx.MARGINS} in ONNX: {by_skl2onnx.OTHER_SIGN}")
+    inlined = bool(model.functions)
+    if inlined:  # what is looked for in graphs would be hidden in them
+        model = onnx.inliner.inline_local_functions(model)
     data = outside(model, path)
     if data:
         onnx.load_external_data_for_model(model, str(path.parent))
     made = plain(model)
     made.notes.extend([*trees.notes(model), *by_skl2onnx.notes(model)])
-    if data or made.changed:
+    if data or inlined or made.changed:
         raw = model.SerializeToString()
     if len(raw) > GRAPH_BYTES:
         raise Unusable(
