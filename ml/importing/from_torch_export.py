@@ -1,6 +1,8 @@
 """A program of torch.export (.pt2): opened by torch, asked, and written as ONNX. It says itself what it takes."""
 
 import math
+import re
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,23 +17,32 @@ from ml.inference.onnx import need
 from ml.system.torchvision_ops import declare
 
 TYPES = {torch.float32: "float", torch.float64: "double", torch.float16: "float16", torch.uint8: "uint8"}
+CALLED = re.compile(rb'"target": ?"torch\.ops\.(\w{1,60})\.')
+TEXT_BYTES = 256 * 2**20  # of a program's description; those of networks have some MB
 
 
 def load() -> None:
-    """What opening and writing such a program needs, which takes seconds. Raises Missing, ImportError."""
+    """What opening and writing such a program needs, which takes seconds: what pt2e quantises with is of torch, and
+    known once it is imported. Raises Missing, ImportError."""
     need("onnxscript")
     declare()
+    import torch.ao.quantization.fx._decomposed
     import torch.export.pt2_archive  # noqa: F401
 
 
 def opened(task: Task) -> Opened:
     """Raises Unusable where it cannot be read or takes something else than pictures, Missing without onnxscript."""
-    need("onnxscript")
-    declare()
+    load()
     name = task.path.name
     try:
         program = torch.export.load(task.path)
     except Exception as error:  # of whatever is within
+        if others := strangers(task.path, error):
+            raise Unusable(
+                f"{name} needs operators or types of {', '.join(others[:3])}, which are not torch's own and not in the "
+                "file: export the network without them (of torchao, from before quantize_), or bring what it predicts, "
+                "with --predictions"
+            ) from None
         raise Unusable(
             f"{name} is a program of torch.export that torch {torch.__version__} cannot open ({one_line(error)}): "
             "export it with this version, or give an ONNX"
@@ -61,6 +72,20 @@ def opened(task: Task) -> Opened:
         answer=ask,
         write=lambda target: write(program, names, target),
     )
+
+
+def strangers(path: Path, error: Exception) -> list[str]:
+    """Whose operators the program calls that this torch has not, and what it wanted to import."""
+    missing = {str(error.name).partition(".")[0]} if isinstance(error, ModuleNotFoundError) else set()
+    known = {name.partition("::")[0] for name in torch._C._dispatch_get_all_op_names()}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            programs = [one for one in archive.infolist() if "models/" in one.filename and one.file_size < TEXT_BYTES]
+            texts = [archive.read(one) for one in programs if one.filename.endswith(".json")]
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return sorted(missing)
+    called = {name.decode() for text in texts for name in CALLED.findall(text)}
+    return sorted(missing | {name for name in called - known if name != "higher_order"})
 
 
 def limits(program: Any, given: torch.Tensor) -> tuple[int, int]:

@@ -51,6 +51,60 @@ def test_one_that_was_exported_as_it_learns_is_refused(whole, toy_data, toy_home
         taken(exported(tmp_path / "net.pt2", learning, PICTURES, ANY), toy_data, toy_home, tmp_path)
 
 
+class Levels(torch.nn.Module):
+    """What torchao's pt2e writes around a layer: its pixels in 256 levels, weights in int8 for each output."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        weights = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("scales", weights.abs().amax(1) / 127)
+        self.register_buffer("zeros", torch.zeros(4, dtype=torch.int64))
+        self.register_buffer("weights", (weights / self.scales[:, None]).round().to(torch.int8))
+
+    def forward(self, pixels):
+        ops = torch.ops.quantized_decomposed
+        pixels = ops.quantize_per_tensor(pixels, 1 / 255, 0, 0, 255, torch.uint8)
+        pixels = ops.dequantize_per_tensor(pixels, 1 / 255, 0, 0, 255, torch.uint8)
+        weights = ops.dequantize_per_channel(self.weights, self.scales, self.zeros, 0, -128, 127, torch.int8)
+        return torch.nn.functional.linear(self.net(pixels), weights)
+
+
+def test_one_that_pt2e_quantised_is_opened_though_torch_has_not_loaded_its_operators(
+    whole, toy_data, toy_home, tmp_path
+):
+    import torch.ao.quantization.fx._decomposed
+
+    net = Levels(whole).eval()
+    found = taken(exported(tmp_path / "net.pt2", net, PICTURES, ANY), toy_data, toy_home, tmp_path)
+    assert isinstance(found, Tried), found.lines
+    network = ImportedClassifier(found.file.read_bytes(), found.interface, toy_data.classes, toy_data.shape)
+    images = toy_data["test"].images[:101]
+    with torch.no_grad():
+        own = net(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).softmax(1).numpy()
+    assert np.abs(network.probabilities(images) - own).max() < 1e-4
+
+
+def test_operators_that_torch_has_not_are_named_with_what_to_do(whole, toy_data, toy_home, tmp_path):
+    @torch.library.custom_op("strangers::half", mutates_args=())
+    def half(values: torch.Tensor) -> torch.Tensor:
+        return values / 2
+
+    half.register_fake(torch.empty_like)
+    file = exported(tmp_path / "net.pt2", Given(whole, after=Calling(half)), PICTURES, ANY)
+    with pytest.raises(Unusable, match=r"of strangers, which are not torch's own.*with --predictions"):
+        taken(file, toy_data, toy_home, tmp_path)
+
+
+class Calling(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, values):
+        return self.function(values)
+
+
 def python(path, text):
     path.write_text(textwrap.dedent(text))
     return path
