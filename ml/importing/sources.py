@@ -182,6 +182,12 @@ def _safetensors(path: Path, begin: bytes) -> Source | None:
 
 PADDLE = "paddle.onnx.export(network, 'net', input_spec=[…]) writes the ONNX, where the network was made"
 JAX = "jax2onnx.to_onnx(network, [('n', height, width, channels)]) makes the ONNX, where it was made"
+YDF = "give what it predicts itself, with --predictions"
+HUB = (
+    "model = keras_hub.models.ImageClassifier.from_preset(folder), model.trainable = False and "
+    "model.export('net.onnx', format='onnx'), with torch within torch.no_grad(), make the ONNX, without what its "
+    "image_converter.json does with pixels first: say that with --range, --mean and --std"
+)
 FLAX = re.compile(rb"\xa7float(?:32|64)[\xc4-\xc6]|\xa8bfloat16[\xc4-\xc6]|\xa7float16[\xc4-\xc6]")
 NAMED = {".mnn": "a network of MNN", ".caffemodel": "weights of Caffe", ".rknn": "a network built for Rockchip's chips",
          ".hef": "a network built for Hailo's chips", ".mlmodel": "a network of Core ML"}  # fmt: skip
@@ -205,6 +211,7 @@ MAGIC: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda b: b"StableHLO_v" in b, "a program of StableHLO, as jax.export writes it", JAX),
     (lambda b: b.startswith(b"\x12\x01\0\0\0\0\0\0"), "weights of MXNet", EXPORT),
     (lambda b: b.startswith(b"7767517"), "a network of ncnn", EXPORT),
+    (lambda b: b.startswith(b"BS\x01\0") and b[12:15] == b"YDF", "a forest of YDF", YDF),
     (lambda b: b.startswith((b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe")), "a program", "give the network itself"),
     (lambda b: b.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8")), "a picture", "give the network"),
 )  # fmt: skip
@@ -226,6 +233,8 @@ def _other(path: Path, begin: bytes) -> Source | None:
         raise _refuse(path, "weights of Flax", JAX)
     if path.suffix.lower() in NAMED:
         raise _refuse(path, NAMED[path.suffix.lower()], EXPORT)
+    if path.suffix.lower() == ".bin" and path.with_suffix(".param").is_file():
+        raise _refuse(path, f"weights of ncnn, of the network in {path.with_suffix('.param').name}", EXPORT)
     if path.suffix.lower() == ".bin" and path.with_suffix(".xml").is_file():
         raise _refuse(path, f"weights of OpenVINO, of the network in {path.with_suffix('.xml').name}", EXPORT)
     return None
@@ -276,6 +285,7 @@ def _folder(path: Path) -> Source:
     for what, advice, fits in (
         ("a TensorFlow SavedModel", "convert it with tf2onnx --saved-model, and give the ONNX",
          "saved_model.pb" in inside),
+        ("a preset of KerasHub", HUB, {"config.json", "metadata.json", "task.json"} <= inside),
         ("an unpacked Keras network", "zip its files again as net.keras", {"config.json", "metadata.json"} <= inside),
         ("a pipeline of diffusers", "a classifier of pictures is wanted", "model_index.json" in inside),
         ("an adapter of PEFT", "model.merge_and_unload() merges it into its network: give that",
@@ -285,6 +295,9 @@ def _folder(path: Path) -> Source:
         ("a cache of the Hugging Face hub", "give the folder below its snapshots", {"blobs", "snapshots"} <= inside),
         ("a checkpoint of Orbax (JAX, Flax)", JAX,
          bool({"_CHECKPOINT_METADATA", "manifest.ocdbt"} & inside)),
+        ("a folder of Orbax's checkpoints (JAX, Flax), one a step", JAX,
+         any(one.isdigit() and (path / one / "_CHECKPOINT_METADATA").is_file() for one in inside)),
+        ("a forest of YDF", YDF, {"data_spec.pb", "header.pb"} <= inside),
         ("a checkpoint of several processes", "gather it with torch.distributed.checkpoint.format_utils",
          ".metadata" in inside),
     ):  # fmt: skip

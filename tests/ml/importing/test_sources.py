@@ -86,6 +86,11 @@ def test_folders_are_told_by_what_lies_in_them(tmp_path):
         (
             ({"saved_model__pb": 1}, "a TensorFlow SavedModel: convert it"),
             ({"config__json": {}, "metadata__json": {}}, "an unpacked Keras network"),
+            (
+                {"config__json": {}, "metadata__json": {}, "task__json": {}},
+                "a preset of KerasHub: .*ImageClassifier.from_preset",
+            ),
+            ({"data_spec__pb": 1, "header__pb": 1, "done": ""}, "a forest of YDF: give what it predicts"),
             ({"config__json": {"model_type": "x"}, "adapter_config__json": {}}, "an adapter of PEFT"),
             ({"blobs": 1, "refs": 1, "snapshots": 1}, "a cache of the Hugging Face hub: give the folder below"),
             ({"manifest__json": {}}, "a run of this app"),
@@ -98,6 +103,16 @@ def test_folders_are_told_by_what_lies_in_them(tmp_path):
     ):
         with pytest.raises(Unusable, match=words):
             sources.source_of(folder(tmp_path / f"no{i}", **files))
+
+
+def test_a_folder_of_orbaxs_steps_and_weights_beside_their_network_are_named(tmp_path):
+    (tmp_path / "run").mkdir()
+    folder(tmp_path / "run" / "2000", _CHECKPOINT_METADATA=1, default=1)
+    with pytest.raises(Unusable, match=r"run is a folder of Orbax's checkpoints .*, one a step: jax2onnx"):
+        sources.source_of(tmp_path / "run")
+    (tmp_path / "net.param").write_text("7767517\n2 2\n")
+    with pytest.raises(Unusable, match=r"weights of ncnn, of the network in net\.param: export it as ONNX"):
+        sources.source_of(written(tmp_path / "net.bin", bytes(4) + np.ones(8, "<f4").tobytes()))
 
 
 def compressed() -> bytes:
@@ -119,6 +134,7 @@ def of_arrays() -> bytes:
 
 REFUSED = {
     "empty.onnx": (b"", "is empty"),
+    "m.ydf": (b"BS\x01\0\0\0\0\0\x03\0\0\0YDF\xe7\x07\0\0", "is a forest of YDF: give what it predicts itself"),
     "a.pkl": (pickle.dumps({"a": np.zeros(2)}), "is a pickle, which runs what it says"),
     "zero.pkl": (pickle.dumps([1], protocol=0), "is a pickle, which runs what it says"),
     "small.joblib": (b"x\x9cc`\x00", "skops.io.dump(model, 'model.skops')"),
