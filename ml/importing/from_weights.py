@@ -3,6 +3,7 @@
 A state dict is a pickle: it is read here, in the process of its own, with weights_only, and goes on as safetensors.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -31,6 +32,8 @@ COUNTED = ("num_batches_tracked", "n_averaged")
 NUMBERED = re.compile(r"\d+\.")  # how all names of a sequence's weights begin
 TOLD = 5
 IMAGENET = 1_000
+PLACES, PATCHES = ("pos_embed", "encoder.pos_embedding"), ("patch_embed.proj.weight", "conv_proj.weight")
+AHEAD = ("cls_token", "dist_token", "reg_token", "class_token")  # words of no patch, which have places too
 
 
 def opened(task: Task) -> Opened:
@@ -42,6 +45,7 @@ def opened(task: Task) -> Opened:
     if strange := checkpoints.strange_names({*state, *beside}):
         raise Unusable(f"{name} holds {strange}")
     height, width, channels = task.pictures.shape[1:]
+    lines += channels_first(state)
     architecture, how = named(task, state, beside, said, channels)
     lines.append(how)
     last = last_name(architecture)
@@ -56,7 +60,9 @@ def opened(task: Task) -> Opened:
     own = recipe.size if recipe is not None and "pretrained_cfg" in said else ()
     size = task.wishes.size or framed.get("size") or own or (height, width)
     net, refused = None, ""
-    for tall, wide in dict.fromkeys([tuple(size), *([] if task.wishes.size else [(height, width), (224, 224)])]):
+    side = side_of(state)
+    others = [(height, width), (224, 224), *([(side, side)] if side else [])]
+    for tall, wide in dict.fromkeys([tuple(size), *([] if task.wishes.size else others)]):
         sizes = {"channels": deep, "height": tall, "width": wide, "classes": outputs}
         try:
             net = built(architecture, **sizes)
@@ -65,12 +71,16 @@ def opened(task: Task) -> Opened:
         except (ValueError, Mismatched) as error:
             net, refused = None, refused or str(error)
     if net is None:
-        raise Unusable(f"{name}: {refused}{besides.listed(beside)}")
+        alike = "another shape" in refused and "missing" not in refused and not task.wishes.size
+        size_too = "; --input-size says it where they learned from pictures of another size" if alike else ""
+        raise Unusable(f"{name}: {refused}{size_too}{besides.listed(beside)}")
     if framed and (tall, wide) != framed["size"]:
         framed, more = {}, []  # which the weights are not of
     framed.pop("size", None)
     lines += more
     said_so = "as was said" if task.wishes.size else "--input-size says otherwise"
+    if side == tall == wide and not task.wishes.size:
+        said_so = f"by its places for patches; {said_so}"
     lines.append(f"pictures are given at {tall} × {wide} ({said_so})")
     names = tuple(said.get("label_names", ()))
     if "asked" in said and len(names) != outputs:
@@ -188,6 +198,32 @@ def unwrapped(found: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Tens
     ):
         lines.append(f"its weights are {', '.join(halves)}: they are kept as float32")
     return besides.in_floats(state), besides.in_floats(beside), lines
+
+
+def channels_first(state: dict[str, Tensor]) -> list[str]:
+    """Turn convolutions that lie [out, height, width, in], as MLX keeps them, to torch's [out, in, height, width]; a
+    sentence. Where all four-sided weights have two middle sides alike, and some another last one, nobody of torch wrote
+    them: it would take square kernels' sides for numbers of channels."""
+    folded = {key: one for key, one in state.items() if one.ndim == 4 and key.endswith("weight")}
+    shapes = [tuple(one.shape) for one in folded.values()]
+    if not shapes or any(one[1] != one[2] for one in shapes) or all(one[2] == one[3] for one in shapes):
+        return []
+    state.update({key: one.permute(0, 3, 1, 2).contiguous() for key, one in folded.items()})
+    return [f"its {len(folded)} convolutions lie channels last, as MLX keeps them: turned to torch's order"]
+
+
+def side_of(state: Mapping[str, Tensor]) -> int:
+    """How high and wide the square pictures were that a network of attention learned from, by its places and patches;
+    0 where that does not show."""
+    places = next((state[key] for key in PLACES if key in state), None)
+    patches = next((state[key] for key in PATCHES if key in state), None)
+    if places is None or patches is None or places.ndim != 3 or patches.ndim != 4:
+        return 0
+    before = sum(state[key].shape[1] for key in AHEAD if key in state and state[key].ndim == 3)
+    for count in (places.shape[1] - before, places.shape[1]):
+        if count > 0 and math.isqrt(count) ** 2 == count:
+            return math.isqrt(count) * int(patches.shape[2])
+    return 0
 
 
 def named(

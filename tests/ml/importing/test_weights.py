@@ -179,6 +179,35 @@ def test_weights_that_torchao_quantised_say_so(toy_data, tmp_path, monkeypatch):
     assert "before quantize_" in said
 
 
+def test_convolutions_that_lie_channels_last_are_turned(toy_library, toy_data, tmp_path):
+    """As MLX keeps them: [out, height, width, in]."""
+    architecture, weights = own(toy_library)
+    turned = {key: one.permute(0, 2, 3, 1).contiguous() if one.ndim == 4 else one for key, one in weights.items()}
+    assert turned.keys() == weights.keys()
+    assert any(turned[key].shape != one.shape for key, one in weights.items())
+    said = []
+    for name, held in (("torch", weights), ("mlx", turned)):
+        save_file({key: one.contiguous() for key, one in held.items()}, tmp_path / f"{name}.safetensors")
+        opened = from_weights.opened(task(tmp_path / f"{name}.safetensors", toy_data, architecture=architecture))
+        said.append(opened.answer(np.random.default_rng(0).random((4, 1, 28, 28), np.float32))[0])
+        assert any("channels last, as MLX keeps them" in line for line in opened.lines) == (name == "mlx")
+    assert np.array_equal(*said)
+
+
+def test_the_size_that_a_network_of_attention_learned_from_shows_in_its_places(toy_data, tmp_path):
+    net = built("timm:vit_tiny_patch16_224", channels=3, height=96, width=96, classes=4).eval()
+    file = tmp_path / "net.safetensors"
+    save_file(state(net), file)
+    opened = from_weights.opened(task(file, toy_data, architecture="timm:vit_tiny_patch16_224"))
+    assert opened.input.shape == (0, 3, 96, 96)
+    assert "pictures are given at 96 × 96 (by its places for patches; --input-size says otherwise)" in opened.lines
+    pixels = np.random.default_rng(0).random((2, 3, 96, 96), np.float32)
+    with torch.no_grad():
+        assert np.abs(opened.answer(pixels)[0] - net(torch.from_numpy(pixels)).numpy()).max() < 1e-5
+    with pytest.raises(Unusable, match=r"1 of another shape \(pos_embed\)$"):
+        from_weights.opened(task(file, toy_data, architecture="timm:vit_tiny_patch16_224", size=(64, 64)))
+
+
 def test_what_is_no_state_dict_is_refused_and_never_run(toy_library, toy_data, tmp_path, capsys):
     name, weights = own(toy_library)
     path = tmp_path / "w.pt"
