@@ -115,6 +115,11 @@ def _zip(path: Path, begin: bytes) -> Source | None:
         ("an exported run of this app", "python -m ml import takes it", "manifest.json" in top | below),
         ("an archive of TorchServe", "give the network within it", any(one.startswith("MAR-INF/") for one in top)),
         ("a file of arrays", "predictions are taken with --predictions", all(one.endswith(".npy") for one in names)),
+        (
+            "a container of Hummingbird, which rounds a forest's thresholds",
+            "skops.io.dump(model, 'model.skops') of scikit-learn's model makes a file that is taken",
+            {"model_type.txt", "deploy_model.zip"} <= top,
+        ),
         ("a package of Core ML", EXPORT, any(one.endswith(".mlmodel") for one in names)),
         (
             "a package of torch.package, which carries code",

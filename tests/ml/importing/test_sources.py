@@ -143,6 +143,10 @@ REFUSED = {
     "words.zip": (zipped("a.txt"), "1 file, none of them a network"),
     "cut.pt": (zipped("a.txt")[:30], "damaged or cut off"),
     "a.npz": (of_arrays(), "a file of arrays: predictions are taken with --predictions"),
+    "trees.zip": (
+        zipped("model_type.txt", "deploy_model.zip"),
+        "a container of Hummingbird, which rounds a forest's thresholds: skops.io.dump",
+    ),
     "a.mar": (zipped("MAR-INF/MANIFEST.json", "net.pt"), "an archive of TorchServe"),
     "a.mlpackage.zip": (zipped("Data/x.mlmodel"), "a package of Core ML"),
     "a.pt2": (zipped("x/archive_format", "x/data/aotinductor/model/x.so"), "compiled for one machine"),
