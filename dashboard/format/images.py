@@ -78,7 +78,7 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if size == (
         -(-picture.height // every),
         -(-picture.width // every),
-    ):  # whole pixels make one: in a third of the time
+    ):  # whole pixels make one, in a third of the time
         return np.asarray(picture.reduce(every)).reshape(*size, -1)
     small = np.asarray(picture.resize(size[::-1], Image.Resampling.BOX, reducing_gap=2.0))
     return small.reshape(*size, -1)

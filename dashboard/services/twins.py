@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from dashboard.data.run import RunData
+from ml.training.presets import PRESETS
 
 Estimate = Callable[[str, str, int, int], tuple[float, int] | None]
 SEEDS = 3  # of each side, where that is soon done
 SOON_SECONDS = 15 * 60.0
-QUICK = "patch_cnn"  # of the quick recipe, which most people ask for before anybody has trained it here
+QUICK = PRESETS["quick"]["model"]  # whose recipe most people ask for before anybody has trained it here
 QUICK_PIXELS = 2e6  # a second that it learns from on a busy core; two free ones take seventeen times as many
 LARGEST_SEED = 2**31 - 1
 

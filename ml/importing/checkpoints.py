@@ -19,6 +19,7 @@ import torch
 from ml import models
 from ml.importing.graph import Unusable
 from ml.inference.imported_torch import TORCHVISION
+from ml.system.damage import DAMAGED
 
 RUNNING = ("builtins", "__builtin__", "os", "posix", "nt", "sys", "subprocess", "shutil", "importlib", "runpy",
            "ctypes", "socket", "code", "pickle", "_pickle", "operator", "types")  # fmt: skip
@@ -113,7 +114,7 @@ def _named(path: Path) -> list[str]:
             if archive.getinfo(inside).file_size > MOST_BYTES:
                 return []
             opcodes = [(op.name, arg) for op, arg, _ in pickletools.genops(archive.read(inside))]
-    except (OSError, StopIteration, ValueError, IndexError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (*DAMAGED, StopIteration, IndexError):
         return []
     names, texts, memo, last = set(), ["", ""], [], ""
     for op, arg in opcodes:

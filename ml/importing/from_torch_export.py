@@ -14,6 +14,7 @@ from ml.importing.conversion import Opened, Slot, Task, Unconvertible, one_line
 from ml.importing.from_torchscript import tensors
 from ml.importing.graph import Unusable
 from ml.inference.onnx import need
+from ml.system.damage import DAMAGED
 from ml.system.torchvision_ops import declare
 
 TYPES = {torch.float32: "float", torch.float64: "double", torch.float16: "float16", torch.uint8: "uint8"}
@@ -82,7 +83,7 @@ def strangers(path: Path, error: Exception) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             programs = [one for one in archive.infolist() if "models/" in one.filename and one.file_size < TEXT_BYTES]
             texts = [archive.read(one) for one in programs if one.filename.endswith(".json")]
-    except (zipfile.BadZipFile, OSError, NotImplementedError):
+    except DAMAGED:
         return sorted(missing)
     called = {name.decode() for text in texts for name in CALLED.findall(text)}
     return sorted(missing | {name for name in called - known if name != "higher_order"})

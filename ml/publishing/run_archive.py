@@ -32,6 +32,7 @@ from ml.artifacts.manifest import check
 from ml.artifacts.reader import Broken, Library, Missing, Run, RunEntry
 from ml.artifacts.schema import NOUNS, RUN_ID, Arrays, Graph, Mismatch, Table
 from ml.system import atomic
+from ml.system.damage import DAMAGED
 
 # ONNX files stay behind: nothing here could say whether they hold these weights, and evaluate makes them again
 TRAVELLING = {noun: declared for noun, declared in NOUNS.items() if not isinstance(declared, Graph)}
@@ -275,7 +276,7 @@ def _check_tables(run: Run, folder: Path) -> None:
             assert isinstance(declared, Table | Arrays)
             inspection.noun(folder / declared.file, declared, Bounds.of(run.manifest))
             _ = run.table(noun) if isinstance(declared, Table) else run.arrays(noun)  # checked as they are read
-        except (Broken, ValueError, OSError, EOFError, zipfile.BadZipFile, pa.ArrowException, MemoryError) as error:
+        except (Broken, *DAMAGED, pa.ArrowException, MemoryError) as error:
             words = str(error).splitlines()[0][:120] if isinstance(error, Mismatch | Broken) else "unreadable"
             if words.startswith("unsafe"):
                 raise Unfit(f"{words.capitalize()}.") from None

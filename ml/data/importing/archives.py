@@ -85,7 +85,7 @@ def _whole(archive: zipfile.ZipFile, one: zipfile.ZipInfo, count: upload_archive
         with archive.open(one) as part, place.open("wb") as file:
             for piece in iter(lambda: part.read(PIECE), b""):
                 _write(file, piece, count)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError):
         raise Refusal(DAMAGED) from None
     return place
 

@@ -1,6 +1,7 @@
 """Files of which a bit is another: each is read, or refused in words, whatever its reader raises."""
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -48,6 +49,15 @@ def spoiled(whole):
         yield bytes(made)
 
 
+def deflated(archive):
+    """The same zip, its parts packed."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(archive) as given, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as packed_anew:
+        for one in given.infolist():
+            packed_anew.writestr(one.filename, given.read(one))
+    return made.getvalue()
+
+
 def looked_at(place):
     with importing.opened(place, home=place / "home"):
         pass
@@ -82,12 +92,12 @@ def test_of_predictions(name, tmp_path):
     assert 0 < refused <= FLIPS
 
 
-@pytest.mark.parametrize("name", ["w.safetensors", "w.pt"])
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pt", "packed.pt"])
 def test_of_weights(name, tmp_path):
     weights = {"body.0.weight": torch.ones(3, 4), "head.bias": torch.zeros(4)}
     made = io.BytesIO()
     torch.save(weights, made)
-    whole = save(weights) if name.endswith("safetensors") else made.getvalue()
+    whole = {"w.safetensors": save(weights), "w.pt": made.getvalue(), "packed.pt": deflated(made)}[name]
     refused = 0
     for one in spoiled(whole):
         (tmp_path / name).write_bytes(one)
