@@ -7,6 +7,7 @@ must be one that a run has, no larger than its kind can be, and match the checks
 
 import io
 import json
+import lzma
 import os
 import re
 import secrets
@@ -15,6 +16,7 @@ import stat
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +112,7 @@ def unpack(
             manifest = _manifest(archive, members)
             run_id = _name(manifest, name, taken, library)
             return _take(archive, members, manifest, run_id, library)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError):
         raise Unfit("This file is not a whole zip archive.") from None
     except (zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         if isinstance(error, Unfit):
