@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from ml.models import MODELS, PRETRAINED, TIMM
 from ml.models import NAME_PATTERN as MODEL_PATTERN
 
-AUGMENTATIONS = ("flip", "crop", "colour", "shift", "erase")
+AUGMENTATIONS = ("flip", "crop", "colour", "shift", "erase", "mixup", "cutmix")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 RUNS_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}(,[a-z0-9][a-z0-9_-]{0,63}){0,3}$"
 
@@ -47,7 +47,7 @@ class TrainConfig(BaseModel):
     label_smoothing: float = Field(0.0, ge=0.0, le=0.5, description="share of the target spread over all classes")
     dropout: float | None = Field(None, ge=0.0, le=0.9, description="of every dropout layer; None for the model's own")
     batch_norm: bool = Field(True, description="False leaves batch normalisation out of models that have it")
-    augment: tuple[Literal["flip", "crop", "colour", "shift", "erase"], ...] = Field(
+    augment: tuple[Literal["flip", "crop", "colour", "shift", "erase", "mixup", "cutmix"], ...] = Field(
         ("flip",), description="random changes per batch"
     )
     ema: float = Field(0.0, ge=0.0, le=0.9999, description="decay per step of averaged weights; 0 for none")

@@ -13,13 +13,14 @@ from torch.nn.functional import cross_entropy, kl_div
 from ml.data.base import Dataset, Statistics
 from ml.models.inputs import normalise
 from ml.training import parallel
-from ml.training.augment import augment, smaller
+from ml.training.augment import smaller
 from ml.training.checkpoint import TrainingState
 from ml.training.config import TrainConfig
 from ml.training.frozen import Frozen
 from ml.training.held import held
 from ml.training.layers import prepare, side_of, train_mode
 from ml.training.meter import Epoch, Meter, Metrics
+from ml.training.mixing import changed
 from ml.training.validation import evaluate
 
 
@@ -49,8 +50,7 @@ def fit(
     teachers: uint8 [n, c, h, w] → logits [n, classes], whose mean answer to every augmented picture is learned from too
     (config.teacher_share of the loss); not while only the head learns.
     on_batch(done, total): called before each step, counting steps of the whole training; may raise Cancelled.
-    on_metrics: about twice a second. on_weights(epoch, network): what was scored on validation (the averaged weights
-    where config.ema is set), outside the clock.
+    on_metrics: about twice a second. on_weights(epoch, network): what was scored (averaged, where it is), unclocked.
     Under torchrun each process does its share of every batch; only the first one scores, saves, calls and yields.
     Raises Diverged where the loss is not finite, ValueError for a checkpoint of another config or of other pictures.
     """
@@ -59,7 +59,7 @@ def fit(
     train, validation = dataset.subset(config.train_images, config.seed), dataset["validation"]
     statistics = dataset.statistics()
     images, labels = held(train.images, device), torch.from_numpy(train.labels).to(device)
-    steps = math.ceil(len(labels) / config.batch_size)
+    classes, steps = len(dataset.classes), math.ceil(len(labels) / config.batch_size)
     total = config.epochs * steps
     on_batch = on_batch if team.leads else _nothing
     torch.manual_seed(config.seed + team.rank)  # dropout differs from share to share
@@ -86,12 +86,13 @@ def fit(
             part, share = team.part(len(rows))
             state.optimiser.zero_grad(set_to_none=True)
             if frozen is None:
-                batch = smaller(augment(images[rows], config.augment, state.generator)[part], size)
+                batch, targets = changed(images[rows], labels[rows], config.augment, classes, state.generator)
+                batch = smaller(batch[part], size)
                 ask = partial(_asked, model, batch, statistics)
                 teach = partial(_taught, teachers, batch, config.teacher_temperature) if teachers else None
             else:
-                ask, teach = partial(_asked_head, frozen, model, rows[part]), None
-            loss, hits = _gradients(ask, teach, labels[rows][part], config, half)
+                ask, teach, targets = partial(_asked_head, frozen, model, rows[part]), None, labels[rows]
+            loss, hits = _gradients(ask, teach, targets[part], config, half)
             team.add_gradients(model, share)
             state.step()
             value, correct = team.add(loss * share, hits if share else 0)
@@ -135,15 +136,17 @@ def _taught(teachers: Sequence[Callable[[Tensor], Tensor]], batch: Tensor, tempe
 def _gradients(
     ask: Callable[[slice], Tensor],
     teach: Callable[[slice], Tensor] | None,
-    labels: Tensor,
+    targets: Tensor,
     config: TrainConfig,
     half: bool,
 ) -> tuple[float, int]:
-    """Mean loss and right answers of a batch, whose gradients are added to those of the weights, part after part."""
+    """Mean loss and right answers of a batch, whose gradients are added to those of the weights, part after part.
+
+    targets: int64 [n], or float32 [n, classes] of pictures of two, where the larger of them is what is right."""
     value, hits = 0.0, 0
-    for rows in parts(len(labels), config.micro_batch):
-        wanted = labels[rows]
-        with torch.autocast(labels.device.type, torch.bfloat16, enabled=half):
+    for rows in parts(len(targets), config.micro_batch):
+        wanted = targets[rows]
+        with torch.autocast(targets.device.type, torch.bfloat16, enabled=half):
             logits = ask(rows)
             loss = cross_entropy(logits, wanted, label_smoothing=config.label_smoothing)
             if teach is not None:
@@ -151,10 +154,10 @@ def _gradients(
                 said = torch.log_softmax(logits / softness, 1)
                 taught = kl_div(said, teach(rows), reduction="batchmean") * softness**2
                 loss = loss + config.teacher_share * (taught - loss)
-        share = len(wanted) / len(labels)
+        share = len(wanted) / len(targets)
         (loss if share == 1 else loss * share).backward()
         value += loss.item() * share
-        hits += int((logits.argmax(1) == wanted).sum())
+        hits += int((logits.argmax(1) == (wanted.argmax(1) if wanted.dim() == 2 else wanted)).sum())
     return value, hits
 
 

@@ -66,6 +66,7 @@ WORDS = {
     "adamw": "AdamW", "sgd": "SGD, Nesterov", "muon": "Muon", "one_cycle": "One cycle", "cosine": "Cosine",
     "constant": "Constant", "auto": "Automatic", "float32": "float32", "bfloat16": "bfloat16", "flip": "Flip",
     "shift": "Shift", "erase": "Erase", "crop": "Crop", "colour": "Colour",
+    "mixup": "Mixup", "cutmix": "CutMix",
 }  # fmt: skip
 """Choices as they read."""
 
@@ -74,6 +75,8 @@ IN_A_SENTENCE = {
     "flip": "mirrored left to right", "shift": "moved by a pixel",
     "colour": "varied in brightness, contrast and colour",
     "crop": "cut to a part of themselves and scaled up", "erase": "with a random rectangle blacked out",
+    "mixup": "half of them mixed with another (mixup)",
+    "cutmix": "half of them with a rectangle of another (CutMix)",
 }  # fmt: skip
 """Choices that read differently within one."""
 
