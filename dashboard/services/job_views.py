@@ -180,10 +180,10 @@ class JobViews(JobDatabase):
         before = [one for one in jobs if one.state == "running" or one.kind != job.kind or one.number < job.number]
         return sorted(before, key=lambda one: (one.state != "running", kinds.index(one.kind), one.number))
 
-    def at_work(self, run_id: str) -> bool:
-        """Whether a training or evaluation of that run waits or runs; no where the database cannot be read."""
+    def at_work(self, run_id: str) -> Job | None:
+        """The training or evaluation of that run that runs or waits; none where the database cannot be read."""
         table = self.table()
-        return table is not None and table.at_work(run_id)
+        return table.at_work(run_id) if table is not None else None
 
     def names(self) -> frozenset[str]:
         """Ids of runs that a training has, had or will have; none where the database cannot be read."""

@@ -24,6 +24,7 @@ __all__ = ["KEPT_DAYS", "UPLOAD_BYTES", "Busy", "Deleted", "RunRegistry", "Taken
 
 log = logging.getLogger(__name__)
 
+WORK = {"train": "Its training", "evaluate": "Its evaluation", "add": "Its addition"}  # of kinds of jobs, as is told
 UNWRITABLE = "The app's data folder cannot be written to, so nothing has changed."
 FREE_BYTES = 300 * 2**20  # below this nothing is taken in
 PATIENCE = 5.0  # seconds one import waits for another
@@ -146,8 +147,12 @@ class RunRegistry:
         return folder
 
     def _idle(self, run_id: str) -> None:
-        if self._jobs.at_work(run_id):
-            raise Declined("A job works on this run just now: let it end, or cancel it first.")
+        if job := self._jobs.at_work(run_id):
+            what, does = (
+                WORK.get(job.kind, "A job of this run"),
+                "runs" if job.state == "running" else "waits in the queue",
+            )
+            raise Declined(f"{what} {does} just now: let it end, or cancel it first.")
 
     def restore(self, folder: str) -> str:
         """Bring a run back from the trash; its id. Raises Declined."""

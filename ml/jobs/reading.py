@@ -186,11 +186,10 @@ class JobReader:
         with self.engine.connect() as connection:
             return bool(connection.scalar(query))
 
-    def at_work(self, run_id: str) -> bool:
-        """Whether any job of that run, its training or a later evaluation, waits or runs."""
-        query = select(func.count()).where(jobs.c.state.in_(ACTIVE), jobs.c.run_id == run_id)
-        with self.engine.connect() as connection:
-            return bool(connection.scalar(query))
+    def at_work(self, run_id: str) -> Job | None:
+        """A job of that run, its training or a later evaluation, that runs, or else waits; None where none does."""
+        mine = select(*COLUMNS).where(jobs.c.state.in_(ACTIVE), jobs.c.run_id == run_id)
+        return self._one(mine.order_by((jobs.c.state == "running").desc(), jobs.c.number).limit(1))
 
     def names(self) -> frozenset[str]:
         """The run of every training but cancelled ones, those that can still be added, and those that scripts publish

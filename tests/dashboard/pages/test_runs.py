@@ -384,7 +384,7 @@ def test_a_deleted_run_is_let_go_of_and_can_be_brought_back_in_place(client, two
 
 def test_a_run_at_work_is_not_deleted(client, two):
     JobTable(two).submit({}, "second", epochs=1)
-    assert "A job works on this run" in act(client, "delete")["training-run-status"]["children"]
+    assert "Its training waits in the queue just now" in act(client, "delete")["training-run-status"]["children"]
     assert set(names(table(client))) == {"toy", "second"}
 
 

@@ -95,14 +95,16 @@ def test_what_ships_what_is_default_and_what_is_not_there_is_not_deleted(home, s
     assert sorted(listed(services)) == ["second", "toy"]
 
 
-@pytest.mark.parametrize("kind", ["train", "evaluate"])
-def test_a_run_that_is_being_worked_on_is_not_deleted(services, home, kind):
+@pytest.mark.parametrize(("kind", "what"), [("train", "training"), ("evaluate", "evaluation")])
+def test_a_run_that_is_being_worked_on_is_not_deleted_and_the_job_is_named(services, home, kind, what):
     table = JobTable(home)
     table.submit({"nouns": ["projection"]}, "second", epochs=0, kind=kind)
-    with pytest.raises(Declined, match="A job works on this run"):
+    with pytest.raises(Declined, match=f"^Its {what} waits in the queue just now: let it end, or cancel it first"):
         services.registry.delete("second")
     assert services.records.marks().runs.get("second") is None
     job = table.claim(kind)
+    with pytest.raises(Declined, match=f"^Its {what} runs just now"):
+        services.registry.delete("second")
     table.finish(job, "done")
     services.registry.delete("second")
     assert listed(services) == ["toy"]

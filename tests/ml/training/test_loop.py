@@ -132,7 +132,8 @@ def test_config_refuses(bad):
 
 FULL = {
     "optimiser": "sgd", "schedule": "cosine", "warmup": 0.1, "learning_rate": 0.05, "ema": 0.9, "flip_test": True,
-    "label_smoothing": 0.1, "augment": ("flip", "crop", "shift", "erase", "mixup", "cutmix"), "micro_batch": 12, "precision": "bfloat16",
+    "label_smoothing": 0.1, "augment": ("flip", "crop", "shift", "erase", "mixup", "cutmix"), "micro_batch": 12,
+    "precision": "bfloat16",
 }  # fmt: skip
 
 
