@@ -4,8 +4,10 @@ Dash's managers start something for whatever a browser sends; these ask the job 
 is away become an error.
 """
 
+import atexit
 import contextlib
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +73,9 @@ def local(gate: Gate) -> Launcher:
         folder.chmod(0o700)
         return Launcher(gate, Cache(str(folder)))
     except OSError:  # a home that cannot be written to: looking must work all the same
-        return Launcher(gate, Cache(tempfile.mkdtemp(prefix="fashion-forward-")))
+        aside = tempfile.mkdtemp(prefix="fashion-forward-")
+        atexit.register(shutil.rmtree, aside, ignore_errors=True)
+        return Launcher(gate, Cache(aside))
 
 
 class ClusterLauncher(CeleryManager):

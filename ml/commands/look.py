@@ -4,17 +4,21 @@ The panel on the Training page asks this of a process of its own: no other proce
 """
 
 import argparse
+import contextlib
 import csv
 import json
+import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ml.commands import json_of, named
-from ml.system import atomic, memory
+from ml.system import atomic, memory, scratch
 from ml.system.cells import safe_cell
 from ml.system.paths import home_dir
+
+ADDING = "adding"  # what the folders of FASHION_HOME in which a network is looked at or added begin with
 
 
 def add(actions: argparse._SubParsersAction) -> None:
@@ -29,8 +33,8 @@ def add(actions: argparse._SubParsersAction) -> None:
 
 def say(options: argparse.Namespace) -> int:
     """What is refused is an answer too: {"refused": why}, with columns and classes to choose from where there are."""
-    with tempfile.TemporaryDirectory() as scratch:
-        said = _looked(options, Path(scratch))
+    with aside() as folder:
+        said = _looked(options, folder)
     text = json.dumps(said, ensure_ascii=False)
     if options.to is None:
         print(text)
@@ -39,7 +43,22 @@ def say(options: argparse.Namespace) -> int:
     return 1 if "refused" in said else 0
 
 
-def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+@contextlib.contextmanager
+def aside() -> Iterator[Path]:
+    """An empty folder for what is unpacked and converted. Processes like this one are killed, as when a person says
+    something otherwise meanwhile: the next removes what was left, which it finds in the home."""
+    home = home_dir()
+    with contextlib.ExitStack() as stack:
+        if os.access(home, os.W_OK):
+            scratch.sweep(home, ADDING)
+            work = stack.enter_context(scratch.folder(home, ADDING)) / "work"
+            work.mkdir()
+        else:
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        yield work
+
+
+def _looked(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from ml import data
     from ml.artifacts.reader import Broken, Missing
     from ml.importing import adding, brought
@@ -49,10 +68,10 @@ def _looked(options: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     memory.leave_some()
     kind = ""
     try:
-        kind, files = brought.told(brought.opened(options.source, scratch / brought.NAMELESS))
+        kind, files = brought.told(brought.opened(options.source, folder / brought.NAMELESS))
         choices = adding.Choices.from_json(json_of(options.choices))
         dataset = data.load(options.data, home=home_dir())
-        found = adding.understood(files, kind, dataset, home_dir(), choices, scratch)
+        found = adding.understood(files, kind, dataset, home_dir(), choices, folder)
     except Unclear as unclear:
         return {"refused": str(unclear), "kind": kind, "columns": unclear.columns, "classes": unclear.classes}
     except Unusable as unusable:

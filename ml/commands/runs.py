@@ -4,7 +4,6 @@ import argparse
 import json
 import shlex
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -87,8 +86,8 @@ def run(options: argparse.Namespace) -> int:
     if options.brought:
         memory.leave_some()
     dataset = data.load(options.data, home=home_dir())
-    with tempfile.TemporaryDirectory() as scratch:
-        kind, files = given(options, Path(scratch))
+    with look.aside() as scratch:
+        kind, files = given(options, scratch)
         trusted = not options.brought
         try:
             found = adding.understood(
@@ -97,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
                 dataset,
                 home_dir(),
                 chosen(options),
-                Path(scratch),
+                scratch,
                 told,
                 trusted=trusted,
                 asked=doctored(options.doctored, options.taken),

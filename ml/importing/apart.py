@@ -5,6 +5,7 @@ folder and leaves result.json there. Within `forks.together` it is forked by one
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -27,7 +28,12 @@ def run(
     doing: what is done with it, both for sentences; load: modules that it will ask. Raises Unusable, Missing."""
     atomic.write(scratch / "request.json", json.dumps(request))
     (scratch / "result.json").unlink(missing_ok=True)
-    status = _status(module, scratch, load, request["seconds"])
+    temporary = scratch / "temporary"
+    temporary.mkdir(exist_ok=True)
+    try:
+        status = _status(module, scratch, load, request["seconds"], temporary)
+    finally:  # it is killed, or ends at once: what libraries would remove at the end of a process is still there
+        shutil.rmtree(temporary, ignore_errors=True)
     if status is None and not (scratch / "result.json").is_file():  # else what it would have added took longer
         raise Unusable(f"{name} was not {doing} in {request['seconds']:,.0f} s: give a smaller network")
     try:
@@ -44,9 +50,9 @@ def run(
     return result
 
 
-def _status(module: str, scratch: Path, load: Sequence[str], seconds: float) -> int | None:
-    """That it ended with; None where that took longer."""
-    environ = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+def _status(module: str, scratch: Path, load: Sequence[str], seconds: float, temporary: Path) -> int | None:
+    """That it ended with; None where that took longer. temporary: what is in place of the system's temporary folder."""
+    environ = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TMPDIR": str(temporary)}
     if together := forks.current():
         with contextlib.suppress(forks.Lost):  # by itself, then
             return together.run(module, scratch, load, environ, seconds)

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -147,6 +148,7 @@ def _born(request: Mapping[str, Any], *inherited: int) -> None:
             os.close(number)
         os.environ.clear()
         os.environ.update(request["environ"])
+        tempfile.tempdir = None  # TMPDIR is asked again
         status = import_module(request["module"]).main(Path(request["scratch"]))
     finally:
         os._exit(status)  # nothing that whoever forked it would do at its end is done here

@@ -1,7 +1,11 @@
 """What hands background callbacks to Celery: asks the job table first, and never waits for a broker that is away."""
 
+import os
 import stat
+import subprocess
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +17,7 @@ from dashboard.services.callback_managers import ClusterLauncher
 from dashboard.services.jobs import Jobs
 from ml.jobs.broker import broker
 from ml.jobs.notifier import Notifier
+from ml.system.paths import ROOT
 
 TICKET = {"job": "f" * 32, "attempt": 1}
 
@@ -89,6 +94,27 @@ def test_all_servers_of_a_home_share_one_secret(launcher, tmp_path):
     assert first == b"one" == launcher(True).get_or_create_signing_secret(lambda: b"two")
     files = list((tmp_path / "cache").iterdir())
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
+
+
+ELSEWHERE = """
+import sys, tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from dashboard.services.callback_managers import local
+local(SimpleNamespace(home=Path(sys.argv[1])))
+print(*Path(tempfile.gettempdir()).iterdir())
+"""
+
+
+def test_where_the_home_cannot_be_written_to_the_cache_ends_with_the_process(tmp_path):
+    (tmp_path / "home").touch()
+    (tmp_path / "tmp").mkdir()
+    said = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, tmp_path / "home"], cwd=ROOT, check=True, capture_output=True, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    ).stdout  # fmt: skip
+    assert Path(said.strip()).name.startswith("fashion-forward-")
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_the_brokers_address_is_checked_and_never_shown(tmp_path, monkeypatch):

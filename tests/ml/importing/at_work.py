@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def load() -> None:
 def main(scratch: Path) -> int:
     asked = json.loads((scratch / "request.json").read_text())
     begun.append(os.getpid())
+    kept = tempfile.mkdtemp(prefix="left-at-work-")
+    (scratch / "kept").write_text(kept)
     if asked["do"] == "hang":
         (scratch / "pid").write_text(str(os.getpid()))
         time.sleep(60)
@@ -33,6 +36,7 @@ def main(scratch: Path) -> int:
         if request["do"] == "fill":
             return {"bytes": len(bytes(300_000_000))}
         return {
+            "kept": kept,
             "pid": os.getpid(), "parent": os.getppid(), "begun": len(begun), "loaded": "loaded_at_work" in sys.modules,
             "environ": {name: value for name, value in os.environ.items() if name in ("LOADED_BY", "ASKED")},
             "open": sorted(os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)),

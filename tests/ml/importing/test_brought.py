@@ -3,16 +3,21 @@
 import io
 import json
 import pickle
+import subprocess
+import sys
 import tarfile
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 
 from ml.__main__ import main
+from ml.commands import look
 from ml.data import load
 from ml.importing import brought
 from ml.importing.graph import Unusable
+from ml.system.paths import ROOT
 from tests import own_networks
 from tests.conftest import TOY
 
@@ -45,6 +50,41 @@ def test_a_network_and_its_data_come_as_a_tar(tmp_path, capsys):
     assert "its weights lay beside it, in net.onnx.data: they are kept within the file" in said["found"]["understood"]
     alone = looked(tmp_path, tmp_path / "made" / "net.onnx.data", capsys)
     assert "data of a network" in alone["refused"]
+
+
+UNDER_WAY = """
+import time
+from ml.commands.look import aside
+with aside() as folder:
+    (folder / "large").write_bytes(bytes(9))
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_look_had_unpacked_is_removed_by_the_next(tmp_path, monkeypatch):
+    """As when a person says something otherwise while a large network is looked at."""
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", UNDER_WAY], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        assert left.is_relative_to(tmp_path)
+        with look.aside() as own:
+            assert list(own.iterdir()) == []
+            assert (left / "large").exists(), "it is under way"
+        process.kill()
+    assert (left / "large").exists()
+    with look.aside():
+        assert not left.parent.exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_the_home_cannot_be_written_to_it_is_looked_at_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_HOME", str(tmp_path / "none"))
+    with look.aside() as own:
+        assert list(own.iterdir()) == []
+    assert not own.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_left_out_is_written_whole(tmp_path, capsys):

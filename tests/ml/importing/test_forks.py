@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -75,6 +77,19 @@ def test_what_takes_too_long_is_ended(way, tmp_path):
     if way == "forked":
         left = psutil.wait_procs(psutil.Process(told["parent"]).children(), 10)[1]
         assert not left, "what hung is gone"
+
+
+def test_what_is_left_in_the_temporary_folder_goes_with_it(way, tmp_path):
+    """As what coremltools and torch remove at the end of a process alone, which is killed or ends without it."""
+    kept = [Path(asked(tmp_path)["kept"])]
+    with pytest.raises(Unusable, match="ended the process that tried it"):
+        asked(tmp_path, "crash")
+    kept.append(Path((tmp_path / "kept").read_text(encoding="utf-8")))
+    assert kept[0] != kept[1]
+    for one in kept:
+        assert one.is_relative_to(tmp_path)
+        assert not one.exists()
+    assert not list(Path(tempfile.gettempdir()).glob("left-at-work-*"))
 
 
 def test_what_crashes_is_told_and_harms_no_other(way, tmp_path):
