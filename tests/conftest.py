@@ -22,10 +22,14 @@ from filelock import FileLock
 from tests.promises import FULL
 
 TESTS = Path(__file__).parent
-SCRATCH = Path(tempfile.mkdtemp(prefix="fashion-forward-tests-"))
+SCRATCH = Path(tempfile.mkdtemp(prefix="ff-tests-"))  # short: the paths of sockets in it may have 104 letters
 os.environ["FASHION_HOME"] = str(SCRATCH / "home")
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers have it of the process that starts them
     os.environ["FASHION_CACHE"] = str(SCRATCH / "cache")
+    # The temporary folder of all processes of the tests: what is killed, and libraries, leave theirs there. Not of
+    # `tmp_path`, which outlives the tests for who looks for the cause of a failure.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    os.environ["TMPDIR"] = tempfile.tempdir = str(SCRATCH)
 SETTINGS = ("DB", "HOSTS", "PASSWORD", "READ_ONLY", "FRAMES", "WORKERS", "LEASE", "PREFIX", "PROXIES",
             "USER_HEADER", "USER_PROXIES", "USER_ROLE")  # fmt: skip
 for name in (*(f"FASHION_{one}" for one in SETTINGS), "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND", "HOST", "PORT"):
