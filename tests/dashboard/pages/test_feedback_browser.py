@@ -99,7 +99,9 @@ def test_from_an_answer_to_the_inbox_and_its_keys(home, live_server, page, idle,
     clean(page)
 
 
-def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server, page, idle, monkeypatch):
+def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server, new_page, idle, monkeypatch):
+    page = new_page()
+    page.clock.install()  # of its whole context: its five seconds pass when they are told to
     page.goto(f"{live_server}/monitoring?run=toy")
     expect(page.locator("#monitoring-counted-face")).to_contain_text("has answered no picture in the last hour")
     clean(page)
@@ -116,12 +118,14 @@ def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server
     clean(page)
     requests = []
     page.on("request", lambda request: requests.append(request.url) if "_dash-update" in request.url else None)
-    page.wait_for_timeout(6_000)
+    page.clock.run_for(6_000)
+    page.wait_for_function(idle)
     assert len(requests) >= 3  # it follows by itself
     page.evaluate("() => Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     page.wait_for_function(idle)
     requests.clear()
-    page.wait_for_timeout(6_000)
+    page.clock.run_for(6_000)
+    page.wait_for_function(idle)
     assert requests == []
     page.evaluate("() => { delete document.hidden; document.dispatchEvent(new Event('visibilitychange')); }")
     page.wait_for_function(idle)
@@ -129,7 +133,8 @@ def test_monitoring_shows_what_is_answered_and_rests_in_a_hidden_tab(live_server
     page.click("[data-live]")
     page.wait_for_function(idle)
     requests.clear()
-    page.wait_for_timeout(6_000)
+    page.clock.run_for(6_000)
+    page.wait_for_function(idle)
     assert requests == []
     page.set_viewport_size({"width": 390, "height": 800})
     fits(page)
