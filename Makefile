@@ -37,13 +37,13 @@ cluster: $(RUN) $(CLUSTER) ## the app with Redis and Celery's workers on this ma
 CORES := $(shell c=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((c < 2 ? 2 : c > 4 ? 4 : c)))
 # Whole files, one a core, so that what a file sets up is set up once; tests/conftest.py puts long ones first.
 FILES := -n $(CORES) --dist loadfile --no-loadscope-reorder
-# Faults wait for heartbeats, leases and processes a third of their time: one more than cores, each by itself.
-FAULTS := -n $(shell echo $$(($(CORES) + 1))) --dist worksteal
+# Faults wait for heartbeats, leases and processes a third of their time: one for two cores, each by itself.
+FAULTS := -n $(shell echo $$(($(CORES) / 2))) --dist worksteal
 
-# Faults are apart from the rest, which their processes would starve; at full count (test-faults) each is alone.
+# Faults run beside the rest, which uses what they leave; at full count (test-faults) each is alone.
 test: $(DEV) $(CLUSTER) $(BROWSER) $(DATA) $(SERVERS) ## every test, browser and data set included
-	@$(BIN)/python -m pytest $(FILES) -m "not faults" $(ARGS); first=$$?; \
-	$(BIN)/python -m pytest $(FAULTS) -m faults $(ARGS) && exit $$first
+	@$(BIN)/python tools/beside.py $(BIN)/python -m pytest $(FILES) -m "not faults" $(ARGS) \
+		--beside $(BIN)/python -m pytest $(FAULTS) -m faults $(ARGS)
 
 test-unit: $(DEV) $(CLUSTER) ## what needs neither browser nor faults, on toy data
 	$(BIN)/python -m pytest -m "not browser and not faults" $(ARGS)
