@@ -6,10 +6,11 @@ Nothing is opened here. What is passed over is kept with its reason, apart from 
 import functools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ml.data.base import UNLABELLED, visible
 from ml.data.importing import names as class_names
+from ml.data.importing import nested
+from ml.data.importing.nested import Placed
 from ml.data.importing.records import FLAGS, SPLIT_ORDER, Found, LeftOut, Record, some
 from ml.data.importing.sources import LEADS_OUT, MAGIC, Entry, looks_like_a_picture
 from ml.images.decoding import Refusal
@@ -18,14 +19,19 @@ from ml.images.file_names import by_the_way, clean, normal
 SPLIT_WORDS = {
     "train": "train",
     "training": "train",
+    "trn": "train",
     "learn": "train",
     "val": "validation",
     "valid": "validation",
     "validate": "validation",
     "validation": "validation",
     "dev": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
     "test": "test",
     "testing": "test",
+    "tst": "test",
+    "holdout": "test",
     "publictest": "validation",  # FER2013's words
     "privatetest": "test",
     "unlabelled": UNLABELLED,
@@ -53,19 +59,6 @@ BESIDE = "it lies beside the folders of the splits"
 CHOSEN = "?"  # a split that a person names, and says what it is
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """parts: beneath the folder that classes or splits lie in."""
-
-    entry: Entry
-    parts: tuple[str, ...]
-    is_folder: bool
-
-    @property
-    def shown(self) -> str:
-        return "/".join(self.parts)
-
-
 def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen: Collection[str] = ()) -> Found:
     """What a folder or zip holds. shown: what it is called; order: class names by class id, kept where it has these;
     chosen: names of folders that are splits, whatever they are called.
@@ -74,10 +67,12 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
     """
     left_out = LeftOut()
     placed = _through(_beneath_the_only_folder(_pictured(list(_placed(entries, left_out)), left_out), left_out))
+    placed = nested.laid_out(placed, left_out)
     splits = _above(placed, chosen) or _below(placed) or _folds(placed) or _Splits(_without_classes(placed))
     flat = _flat(placed, splits)
-    labelled: list[tuple[str, str, _Placed]] = []  # split, class as written, file
-    unlabelled: list[_Placed] = []
+    labelled: list[tuple[str, str, Placed]] = []  # split, class as written, file
+    unlabelled: list[Placed] = []
+    within: dict[str, set[str]] = {}
     for one in placed:
         part = one.parts[splits.level] if len(one.parts) > splits.level + (not one.is_folder) else ""
         split, rest = splits.get(part, ""), one.parts
@@ -92,6 +87,7 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
             _leave(one, NOT_IN_A_CLASS, left_out)
         else:
             labelled.append((split, rest[0], one))
+            within.setdefault(rest[0], set()).update(rest[1:2] if len(rest) + one.is_folder > 2 else ())
     _refuse_twins(dict.fromkeys((split, name) for split, name, _ in labelled))
     named, notes = class_names.shown(normal(name) for _, name, _ in labelled)
     names = class_names.ordered(named.values(), order)
@@ -127,30 +123,32 @@ def look(entries: Iterable[Entry], shown: str, order: Sequence[str] = (), chosen
         notes.append(f"{some([*splits])} hold folders of the same classes, and are taken together")
     if flat:
         notes.append(f"{some(sorted(flat))}: pictures in no folder of a class, which are taken as without a label")
+    notes += [nested.taken_with_train(splits.like_train)] if splits.like_train else []
+    notes += nested.told(within)
     kind = "a folder for each class" + (" and split" if given else "")
     return Found(kind, names, records, given, left_out, [*notes, *class_names.alike(names)])
 
 
-def _placed(entries: Iterable[Entry], left_out: LeftOut) -> Iterable[_Placed]:
+def _placed(entries: Iterable[Entry], left_out: LeftOut) -> Iterable[Placed]:
     for entry in entries:
         if entry.problem == LEADS_OUT:  # its folders say nothing of where others lie
             left_out.add(entry.name, LEADS_OUT)
         elif not by_the_way(entry.name):
-            yield _Placed(entry, entry.parts, entry.is_folder)
+            yield Placed(entry, entry.parts, entry.is_folder)
         elif not entry.is_folder:
             left_out.by_systems.append(clean(entry.name))
 
 
-def _leave(one: _Placed, reason: str, left_out: LeftOut) -> None:
+def _leave(one: Placed, reason: str, left_out: LeftOut) -> None:
     if not one.is_folder:
         left_out.add(one.shown, one.entry.problem or reason)
 
 
-def _pictured(placed: list[_Placed], left_out: LeftOut) -> list[_Placed]:
+def _pictured(placed: list[Placed], left_out: LeftOut) -> list[Placed]:
     """Without folders, and folders in these, of notes on the pictures that lie in those beside them (annotations,
     meta): where files named like pictures lie beside, and neither a name nor the first bytes of these are of one."""
     for depth in (1, 2):
-        inside: dict[tuple[str, ...], list[_Placed]] = {}
+        inside: dict[tuple[str, ...], list[Placed]] = {}
         for one in placed:
             if len(one.parts) > depth and not one.is_folder:
                 inside.setdefault(one.parts[:depth], []).append(one)
@@ -176,7 +174,7 @@ def _is_one(entry: Entry) -> bool:
         return True
 
 
-def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_Placed]:
+def _beneath_the_only_folder(placed: list[Placed], left_out: LeftOut) -> list[Placed]:
     """As seen from the folder that classes or splits lie in: within the only one there is that holds others, however
     deep. Files beside it are left out."""
     while True:
@@ -187,10 +185,10 @@ def _beneath_the_only_folder(placed: list[_Placed], left_out: LeftOut) -> list[_
         for one in placed:
             if len(one.parts) == 1:
                 _leave(one, NOT_IN_A_CLASS, left_out)
-        placed = _pictured([_Placed(one.entry, one.parts[1:], one.is_folder) for one in within], left_out)
+        placed = _pictured([Placed(one.entry, one.parts[1:], one.is_folder) for one in within], left_out)
 
 
-def _through(placed: list[_Placed]) -> list[_Placed]:
+def _through(placed: list[Placed]) -> list[Placed]:
     """train/train/CLASS and train/images/CLASS as train/CLASS: where all of a split lies in one more folder."""
     inside: dict[str, set[str]] = {}
     deep: set[str] = set()
@@ -211,7 +209,7 @@ def _through(placed: list[_Placed]) -> list[_Placed]:
         return placed
     return _through(
         [
-            _Placed(one.entry, (one.parts[0], *one.parts[2:]), one.is_folder)
+            Placed(one.entry, (one.parts[0], *one.parts[2:]), one.is_folder)
             if one.parts[0] in tops and len(one.parts) > 2
             else one
             for one in placed
@@ -222,9 +220,10 @@ def _through(placed: list[_Placed]) -> list[_Placed]:
 
 class _Splits(dict[str, str]):
     """folder → split, CHOSEN for one that a person calls a split; level: how deep these folders lie; all_of_it: whether
-    what lies in none of them is passed over."""
+    what lies in none of them is passed over; like_train: folders of no known name that hold the classes of train."""
 
     level, all_of_it = 0, False
+    like_train: Sequence[str] = ()
 
 
 @functools.lru_cache(4_096)  # asked of each picture's folders, of which there are few
@@ -255,7 +254,7 @@ def _bare(word: str) -> str:
     return found[1] if found and found[1] in SPLIT_WORDS else word
 
 
-def _above(placed: Sequence[_Placed], chosen: Collection[str]) -> "_Splits | None":
+def _above(placed: Sequence[Placed], chosen: Collection[str]) -> "_Splits | None":
     """Folders named after splits that hold folders of their own, or chosen as such; else these names are classes."""
     tops = {one.parts[0] for one in placed if len(one.parts) > 1}
     alike = called_alike(tops)
@@ -267,10 +266,19 @@ def _above(placed: Sequence[_Placed], chosen: Collection[str]) -> "_Splits | Non
     if deep.intersection(chosen):
         return found
     train = [folder for folder, split in found.items() if split == "train"]
+    if "test" not in found.values() and {one for one in found if found[one] == "validation"} > (asked := _asked(found)):
+        found.update(dict.fromkeys(asked, "test"))  # val and eval
+    if deep.issuperset(train) and (like := nested.like_train(placed, train, found)):
+        found.like_train = like
+        found.update(dict.fromkeys(like, CHOSEN))
     return found if train and deep.issuperset(train) and len(set(found.values())) > 1 else None
 
 
-def _folds(placed: Sequence[_Placed]) -> "_Splits | None":
+def _asked(folders: Iterable[str]) -> set[str]:
+    return {one for one in folders if "eval" in one.casefold()}
+
+
+def _folds(placed: Sequence[Placed]) -> "_Splits | None":
     """Folders called fold_1, fold_2, … that hold folders of the same names: parts of one whole."""
     inside: dict[str, set[str]] = {}
     for one in placed:
@@ -286,12 +294,12 @@ def _folds(placed: Sequence[_Placed]) -> "_Splits | None":
     return found
 
 
-def _without_classes(placed: Sequence[_Placed]) -> dict[str, str]:
+def _without_classes(placed: Sequence[Placed]) -> dict[str, str]:
     """Folders called unlabelled, beside those of classes."""
     return {one.parts[0]: UNLABELLED for one in placed if len(one.parts) > 1 and split_of(one.parts[0]) == UNLABELLED}
 
 
-def _flat(placed: Sequence[_Placed], splits: "_Splits") -> set[str]:
+def _flat(placed: Sequence[Placed], splits: "_Splits") -> set[str]:
     """Folders of splits other than train that hold pictures and no folders of classes, as those have that one is to
     name oneself."""
     if splits.level:
@@ -300,12 +308,12 @@ def _flat(placed: Sequence[_Placed], splits: "_Splits") -> set[str]:
     return {name for name, split in splits.items() if split not in ("train", CHOSEN, UNLABELLED) and name not in deep}
 
 
-def _below(placed: Sequence[_Placed]) -> "_Splits | None":
+def _below(placed: Sequence[Placed]) -> "_Splits | None":
     """Folders named after splits in every folder of a class, and nothing else there."""
     inside = [one for one in placed if len(one.parts) > 1]
     found = _Splits({one.parts[1]: split for one in inside if (split := split_of(one.parts[1])) and len(one.parts) > 2})
     found.level, found.all_of_it = 1, True
-    rest = [one for one in inside if one.parts[1] not in found]
+    rest = [one for one in inside if one.parts[1] not in found and len(one.parts) + one.is_folder < 3]  # no masks
     with_train = {one.parts[0] for one in inside if found.get(one.parts[1]) == "train"}
     whole = not rest and with_train == {one.parts[0] for one in inside}
     return found if whole and len(set(found.values())) > 1 else None
@@ -335,7 +343,7 @@ def unread(names: Iterable[str], kinds: Mapping[str, str] = NOT_READ | STORES) -
     return ""
 
 
-def _none(placed: Sequence[_Placed], names: Sequence[str]) -> str:
+def _none(placed: Sequence[Placed], names: Sequence[str]) -> str:
     """What to say where pictures lie in no folder of a class or all in one, and where no file is called like a picture.
     names: of the folders."""
     files = [one.shown for one in placed if not one.is_folder]
@@ -353,7 +361,7 @@ def _none(placed: Sequence[_Placed], names: Sequence[str]) -> str:
     return f". {some([clean(one) for one in files])}: of no kind that is read. What is read: docs/datasets.md"
 
 
-def _tables(placed: Sequence[_Placed]) -> str:
+def _tables(placed: Sequence[Placed]) -> str:
     """What to say where labels seem to stand in a table that was not understood."""
     names = [one.shown for one in placed if not one.is_folder and one.shown.casefold().endswith(TABLES)]
     if not names:

@@ -127,9 +127,9 @@ def test_splits_groups_and_rows_without_a_label(place):
 
 
 def test_a_split_of_no_known_name_is_said_and_another_column_can_be_chosen(place):
-    rows = [(*row, "holdout" if i == 5 else "train", i % 3) for i, row in enumerate(named())]
+    rows = [(*row, "vault" if i == 5 else "train", i % 3) for i, row in enumerate(named())]
     write(place / "labels.csv", rows, ("filename", "class", "split", "shade"))
-    assert "its split, 'holdout', is none of" in Seen(place).told
+    assert "its split, 'vault', is none of" in Seen(place).told
     seen = Seen(place, columns=chosen(["label=shade", "split="]))
     assert (seen.classes, set(seen.splits)) == (("0", "1", "2"), {""})
     with pytest.raises(ValueError, match="no column 'colour' for --column label"):
