@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import math
 import re
 import zipfile
 import zlib
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.data.importing import hdf5, libsvm
+from ml.data.importing import hdf5, libsvm, matlab_files
 from ml.data.importing.records import LeftOut
 from ml.data.importing.sources import Entry, Scratch, poured
 from ml.images.decoding import Refusal
@@ -22,7 +21,6 @@ from ml.system.damage import DAMAGED
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 CIFAR_10, CIFAR_100, SIDE = re.compile(r"(?:data_batch_\d+|test_batch)\.bin"), re.compile(r"(?:train|test)\.bin"), 32
 STL_SIDE, STL_NAMES = 96, "class_names.txt"
-MATLAB_BYTES = 4 * 2**30  # of one array, which is in memory for as long as it is copied
 CIFAR_NAMES = ("batches.meta.txt", "fine_label_names.txt")
 PICKLED = re.compile(r"(?:data_batch_\d|test_batch|batches\.meta)|.*\.(?:pkl|pickle|pt|pth|joblib)", re.IGNORECASE)
 NORB = (
@@ -43,6 +41,7 @@ class Array:
     inner: str
     values: np.ndarray
     counted: bool = False
+    by_columns: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,38 +101,26 @@ class Arrays:
 
     def _matlab(self, entry: Entry) -> None:
         """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3 as HDF5, which it is."""
-        from scipy.io import loadmat, whosmat
-
         with entry.place().open("rb") as file:
             if file.read(4)[1:] == b"\x4c\x3d\x1e":
                 self._left_out.add(entry.name, NORB)
                 return
         try:
-            forms = {name: shape for name, shape, _ in whosmat(entry.place())}
-            for name, shape in forms.items():
-                if math.prod(shape) > MATLAB_BYTES:
-                    self._left_out.add(f"{entry.name}, {name}", "it is larger than one array may be: bring it as npz")
+            for found in matlab_files.arrays(entry.place()):
+                if isinstance(found, str):
+                    self._left_out.add(f"{entry.name}, {found}", "it is larger than one array may be: bring it as npz")
                     continue
-                values = loadmat(entry.place(), variable_names=[name])[name]
-                values = np.asarray(values)
-                if values.dtype.kind not in "biuf":
+                name, values, by_columns = found
+                if name.endswith("mapping") and values.ndim == 2 and values.shape[1] in (2, 3):  # EMNIST's
+                    ids = {int(row[0]): chr(int(row[1])) for row in values.tolist()}
+                    self.names = [ids.get(i, "") for i in range(max(ids, default=-1) + 1)]
                     continue
-                if values.ndim == 2 and 1 in values.shape:
-                    values = values.reshape(-1)
-                others = {max(other) for key, other in forms.items() if key != name and len(other) == 2 and 1 in other}
-                last = values.ndim in (3, 4) and values.shape[-1] in others
-                if last and (values.shape[0] not in others or values.shape[2:3] in ((1,), (3,))):
-                    values = np.moveaxis(values, -1, 0)
                 copy = self._scratch.path()
                 with copy.open("wb") as file:
                     np.save(file, np.ascontiguousarray(values))
-                self._map(copy, f"{entry.name}, {name}", _outer(entry.name), name)
+                self._map(copy, f"{entry.name}, {name}", _outer(entry.name), name, by_columns)
         except NotImplementedError:  # of version 7.3
             self._hdf5(entry)
-        except (OSError, Refusal):
-            raise
-        except Exception as error:  # scipy answers bytes that it cannot read with nearly any
-            raise ValueError(str(error)) from error
 
     def _hdf5(self, entry: Entry) -> None:
         outer = _outer(entry.name)
@@ -143,19 +130,22 @@ class Arrays:
         ]
         self.arrays += found
 
-    def _map(self, place: Path, name: str, outer: str, inner: str) -> None:
+    def _map(self, place: Path, name: str, outer: str, inner: str, by_columns: bool = False) -> None:
         try:
             values = np.load(place, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError, OverflowError) as error:  # a length below 0
             self._left_out.add(name, OBJECTS if "pickle" in str(error) or "object" in str(error) else f"{error}")
             return
-        self.arrays.append(Array(name, outer, inner, values))
+        self.arrays.append(Array(name, outer, inner, values, by_columns=by_columns))
 
     def _idx(self, entry: Entry) -> None:
         place = self._plain(entry)
         with place.open("rb") as file:
             head = file.read(4)
-            if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
+            if len(head) < 4:
+                self._left_out.add(entry.name, "it breaks off within its head")
+                return
+            if head[:2] != b"\0\0" or head[2] not in IDX_TYPES:
                 return
             shape = [int.from_bytes(file.read(4), "big") for _ in range(head[3])]
             start = file.tell()

@@ -15,21 +15,21 @@ from ml.data.base import UNLABELLED
 from ml.data.importing import libsvm, sources
 from ml.data.importing.array_files import Array, Arrays
 from ml.data.importing.class_folders import SPLIT_WORDS
-from ml.data.importing.records import Found, LeftOut
+from ml.data.importing.records import FLAGS, Found, LeftOut
 from ml.data.importing.rows import Row, found, text
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images.file_names import by_the_way, clean
 from ml.images.levels import is_cover
 
-IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures")
-LABELS = ("labels", "label", "y", "target", "targets", "lbls", "ans")
+IMAGES = ("images", "image", "imgs", "img", "x", "data", "pixels", "pictures", "fea")
+LABELS = ("labels", "label", "y", "target", "targets", "lbls", "ans", "gnd")
 NAMES = ("classes", "listclasses", "names", "labelnames", "classnames", "targetnames")
 OURS = re.compile(r"\.np[zy]$|idx|ubyte|\.bin$|\.mat$|\.h(?:df)?5$")  # in the name of a file
 FEW = 16  # levels of sklearn's digits: floats up to here are no levels from 0 to 255
 LEAST_SIDE = 2  # of what is a picture and no row of measurements
 SAMPLE = 50  # pictures whose fourth channel is looked at
 BLOCK = 2**24  # bytes looked through at a time
-SPLITS = SPLIT_WORDS | {"t10k": "test"}
+SPLITS = SPLIT_WORDS | {"t10k": "test", "tr": "train", "te": "test", "va": "validation"}
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,20 @@ def look(
         )
     if not parts and last and (read.arrays or left_out.files):
         forms = [f"{clean(one.name)} {one.shape}" for one in read.arrays[:3]]
-        raise ValueError(f"{shown} holds no pictures with labels beside them: {'; '.join([*forms, *left_out.lines()])}")
+        why = "; ".join([*forms, *read.notes, *left_out.lines()])
+        raise ValueError(f"{shown} holds no pictures with labels beside them: {why}")
     if not parts:
         return None
     alike_emnist = any(part.images.is_emnist for part in parts)
+    by_columns = any(part.images.by_columns for part in parts)
     if turned:
         notes.append("the pictures are turned, rows for columns, as was chosen")
     elif turned is None and alike_emnist:
         turned = True
         notes.append("the pictures are turned: EMNIST's idx files have rows and columns the other way round")
+    elif turned is None and by_columns:
+        turned = True
+        notes.append(f"the pictures are turned: MATLAB writes a picture in a row column by column{FLAGS}turned no")
     levels, told = levels_of([part.images.values for part in parts])
     known = read.names or _known(read.arrays)
     rows = [row for part in parts for row in _rows(part, levels, known, bool(turned), left_out, notes)]
@@ -92,10 +97,21 @@ def look(
 
 def _read(entries: Sequence[Entry], scratch: Scratch, left_out: LeftOut) -> tuple[Arrays, list[_Part]]:
     """The arrays in some files, and which of them belong together."""
-    read = Arrays(entries, scratch, left_out)
-    return read, [_Part(*one) for one in read.cifar() or read.stl() or read.libsvm()] or _parts(
-        read.arrays, left_out
-    ) or _by_name(read.arrays)
+    read, before = Arrays(entries, scratch, left_out), [*left_out.files]
+    parts = [_Part(*one) for one in read.cifar() or read.stl() or read.libsvm()] or _parts(read.arrays, left_out)
+    if not parts and (parts := _by_form(read.arrays)):
+        left_out.files[:] = before  # what their names speak of
+    return read, parts or _by_name(read.arrays)
+
+
+def _by_form(arrays: Sequence[Array]) -> list[_Part]:
+    """The one array of pictures of a file and the one of as many labels, where neither is called so: numpy.savez(file,
+    pictures, labels)."""
+    pictures = [one for one in arrays if len(one.shape) > 2 and form_of(one.shape[1:]) is not None]
+    labels = [one for one in arrays if one.values.dtype.kind in "iubUS" and math.prod(one.shape) == len(one.values) > 0]
+    if len(arrays) != 2 or len(pictures) != 1 or len(labels) != 1 or len(pictures[0].values) != len(labels[0].values):
+        return []
+    return [_Part("", pictures[0], labels[0])] if pictures[0].outer == labels[0].outer else []
 
 
 def _by_name(arrays: Sequence[Array]) -> list[_Part]:
@@ -257,6 +273,11 @@ def _rows(
         notes.append(f"the fourth channel of {clean(part.images.name)} is no transparency, and is left out")
     if form[3] and not part.images.is_cifar:
         notes.append(f"{clean(part.images.name)} has its channels first")
+    if labels.ndim == 2 and labels.shape[1] > 1 and not _is_hot(labels):
+        if "qmnist" not in part.labels.outer.casefold():
+            columns = f"{labels.shape[1]} columns, which are not one number for each class"
+            notes.append(f"{clean(part.labels.name)} has {columns}")
+        labels = labels[:, :1] if "qmnist" in part.labels.outer.casefold() else np.full((len(labels), 2), 1)
     said: dict[bytes, str | None] = {}
     for i in range(min(len(images), len(labels))):
         name, value = f"{part.images.name}, picture {i}", labels[i]
@@ -268,6 +289,12 @@ def _rows(
             continue
         late = functools.partial(picture_of, images, i, form, levels, turned, cover)
         yield Row(name, label or "", part.split, pixels=late)
+
+
+def _is_hot(labels: np.ndarray) -> bool:
+    """Whether there is one number for each class, of which one alone is set: not several questions side by side."""
+    levels = {0, *np.unique(labels[:, 0]).tolist(), *np.unique(labels[:1]).tolist()}
+    return len(levels) <= 2 and bool(np.isin(labels, [*levels]).all())
 
 
 def _covers(images: np.ndarray, form: tuple[int, int, int, bool], levels: Levels) -> bool:
