@@ -27,6 +27,7 @@ LABELS = (
     *("label", "labels", "class", "classes", "classname", "labelname", "category", "categoryname", "target", "y"),
     *("choice", "cls", "classid", "labelid", "categoryid", "classlabel", "finelabel", "species", "breed", "diagnosis"),
     *("dx", "tag", "type", "truth", "groundtruth", "annotation"),
+    *("findinglabels", "accept"),  # ChestX-ray14, Prodigy
     *("givenlabel", "truelabel", "labeltext", "imageclasstext", "imageclasslabel"),  # TensorFlow's Slim
 )
 SPLITS = ("split", "set", "subset", "partition", "fold", "phase", "usage", "stage")
@@ -46,6 +47,8 @@ WAYS = {
     "levels": "a column for each pixel",
 }
 LEVEL = re.compile(r"(?:pixel|px)[ _]?\d+(?:[_x]\d+)?|\d+x\d+", re.IGNORECASE)
+ONE, NONE = ("1", "1.0", "True", "true"), ("0", "0.0", "False", "false")  # the latter as pandas' get_dummies has them
+DENIED = (*NONE, "reject", "ignore")
 EXAMPLE = re.compile(r"sample_?submission")  # in the name of a table: answers that Kaggle made up, to show their form
 TEXT = re.compile(r"\s*[\[(]?\s*(?:\d{1,3}(?:\.\d*)?[\s,;]+){15}")  # levels one after the other, as in FER2013
 LEAST_LEVELS = 16  # columns called like pixels that make a picture
@@ -56,7 +59,8 @@ class Columns:
     """What columns are for, '' where none is. way: how pictures stand there, one of WAYS; ids: of labels by number
     beside their names; sure: whether the label's column is told by its name; levels: columns of the way of this name,
     row by row of the picture; hot: columns called like classes, of which a row has 1 in its own and 0 in others;
-    denied: a column of 1 and 0, of which 0 says that the picture does not show the label's class."""
+    denied: a column of 1 and 0, or of Prodigy's answers, of which 0 or reject says that the picture does not show the
+    label's class."""
 
     image: str
     way: str
@@ -76,7 +80,8 @@ class Columns:
         told += [] if self.label or self.hot else ["there are no labels"]
         told += [f"splits in {self.split!r}"] if self.split else []
         told += [f"groups in {self.group!r}"] if self.group else []
-        told += [f"rows with 0 in {self.denied!r} name what is not in a picture"] if self.denied else []
+        no = "reject or ignore" if _plain(self.denied) == "answer" else "0"
+        told += [f"rows with {no} in {self.denied!r} name what is not in a picture"] if self.denied else []
         return f"{clean(table)}: {', '.join(told)}{FLAGS}column image=NAME, label=, split= or group="
 
 
@@ -141,7 +146,7 @@ def understood(
         return replace(found, split=split, group=group, sure=True, hot=hot)
     if not label and len(alone := [column for column in rest if _repeats(sample[column])]) == 1:
         label = alone[0]
-    denied = next((one for one in rest if label and _plain(one) == "confidence" and _yes_or_no(sample[one])), "")
+    denied = next((one for one in rest if label and one != label and _denies(one, sample[one])), "")
     return replace(found, label=label, split=split, group=group, ids=ids, sure=sure, denied=denied)
 
 
@@ -162,6 +167,7 @@ def _label(columns: Sequence[str], sample: Mapping[str, Sequence[Any]], known: S
     """The column of labels, and one of their numbers beside it. Names go before numbers, and numbers with known names
     before both."""
     kept = sorted((one for one in columns if _plain(one) in LABELS), key=lambda one: _rank(one, LABELS))
+    kept = [one for one in kept if len({*map(text, sample[one])}) > 1] or kept  # y] of [x, y], the same everywhere
     if with_names := [one for one in kept or columns if one in known]:
         return with_names[0], ""
     numbers = [one for one in kept if _numbers(sample[one])]
@@ -189,12 +195,19 @@ def _repeats(cells: Sequence[Any]) -> bool:
 def _hot(columns: Sequence[str], sample: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
     """Columns of 0 and 1 of which a row has one 1, as most rows do; () where there are not several."""
     hot = [column for column in columns if _yes_or_no(sample[column])]
-    ones = [sum(text(cell) in ("1", "1.0") for cell in row) for row in zip(*(sample[one] for one in hot), strict=True)]
+    ones = [sum(text(cell) in ONE for cell in row) for row in zip(*(sample[one] for one in hot), strict=True)]
     return tuple(hot) if len(hot) > 1 and ones.count(1) * 2 > len(ones) else ()
 
 
 def _yes_or_no(cells: Sequence[Any]) -> bool:
-    return bool(cells) and {*map(text, cells)} <= {"0", "1", "0.0", "1.0"}
+    return bool(cells) and {*map(text, cells)} <= {*ONE, *NONE}
+
+
+def _denies(column: str, cells: Sequence[Any]) -> bool:
+    """Open Images' Confidence, and Prodigy's answer, of which reject says that the label is wrong."""
+    if _plain(column) == "answer":
+        return bool(cells) and {*map(text, cells)} <= {"accept", "reject", "ignore"}
+    return _plain(column) == "confidence" and _yes_or_no(cells)
 
 
 def _structured(cells: Sequence[Any]) -> bool:

@@ -108,9 +108,13 @@ def _export(entry: Entry, scratch: Scratch) -> Export | None:
         return _roboflow(entry, scratch)
     if name.endswith(".xml"):
         return _cvat(entry)
+    if name == "info.labels":
+        return _edge_impulse(entry, json_of(entry))
     if not name.endswith(".json"):
         return None
     value = json_of(entry)
+    if isinstance(value, dict) and (labels := _of_pictures(entry, value)):
+        return labels
     if isinstance(value, dict) and isinstance(value.get("labels"), dict) and "classes" in value:
         return _fiftyone(entry, value)
     if isinstance(value, dict) and isinstance(value.get("items"), list) and isinstance(value.get("categories"), dict):
@@ -123,6 +127,40 @@ def _export(entry: Entry, scratch: Scratch) -> Export | None:
     if tasks and all(isinstance(one, dict) and isinstance(one.get("data"), dict) for one in tasks[:20]):
         return _label_studio(entry, tasks)
     return None
+
+
+def _of_pictures(entry: Entry, value: dict[str, Any]) -> Export | None:
+    """COCO's form without boxes, as iNaturalist's and other contests' sets have it: a category for each picture."""
+    said, images = objects(value.get("annotations")), objects(value.get("images"))
+    boxed = any(key in one for one in said for key in ("bbox", "segmentation", "keypoints", "caption"))
+    names = {
+        one["id"]: text(one.get("name")) for one in objects(value.get("categories")) if isinstance(one.get("id"), int)
+    }
+    if boxed or not names or not said or not any("file_name" in one for one in images):
+        return None
+    of: dict[Any, dict[str, None]] = {}
+    for one in said:
+        if all(isinstance(one.get(key), int | str) for key in ("image_id", "category_id")):
+            of.setdefault(one["image_id"], {})[names.get(one["category_id"], "")] = None
+    folder, _, file = entry.name.rpartition("/")
+    split = split_in(file.rpartition(".")[0]) or split_in(folder.rpartition("/")[2])
+    used = {name for mine in of.values() for name in mine}
+    pictures = [
+        Said(one["file_name"], tuple(of.get(one["id"], ())), split)
+        for one in images
+        if isinstance(one.get("file_name"), str) and isinstance(one.get("id"), int | str)
+    ]
+    return Export("COCO", entry, tuple(name for name in names.values() if name in used), pictures)
+
+
+def _edge_impulse(entry: Entry, value: Any) -> Export | None:
+    """The info.labels of its export: path, category (training, testing) and label of each file."""
+    said = []
+    for one in objects(fields(value).get("files")):
+        label = fields(one.get("label"))
+        word = text(label.get("label")) if label.get("type") == "label" else ""
+        said.append(Said(text(one.get("path")), (word,) if word else (), split_of(text(one.get("category")))))
+    return Export("Edge Impulse", entry, (), said) if said else None
 
 
 def json_of(entry: Entry) -> Any:

@@ -15,14 +15,21 @@ NUMBER = re.compile(r"\d+")
 TEXTS = re.compile(r"categor|class|label|names?|species|synset|words", re.IGNORECASE)  # in the name of a file of text
 LINE = re.compile(r"(\d+)[\s,;:]+(\S.*)")
 TURNED = re.compile(r"(\S.*?)[\s,;:]+(\d+)")
+CODE = re.compile(r"n\d{8}|/[mgt]/\w+")  # of WordNet and of Google's knowledge graph, as Open Images has them
+CODED = re.compile(r"""(?P<code>n\d{8}|/[mgt]/\w+)[\s,;:]+"?(?P<name>\S.*?)"?""")
 MOST = 2**20  # bytes of such a file
+MOST_OF_CODES = 2**22  # bytes of one, as WordNet's words.txt beside tiny-imagenet
 FILES = 20  # of them, beyond which each belongs to a picture
 
 
 def called(found: Found, entries: Sequence[Entry], order: Sequence[str] = ()) -> Found:
     """With names in place of the numbers, where all classes are numbers and a file names each of them. order: class
     names that are to stay as they are where these are they."""
-    if not all(map(NUMBER.fullmatch, found.classes)) or sorted(order) == sorted(found.classes):
+    if sorted(order) == sorted(found.classes):
+        return found
+    if all(map(CODE.fullmatch, found.classes)):
+        return _decoded(found, entries)
+    if not all(map(NUMBER.fullmatch, found.classes)):
         return found
     numbers = [int(one) for one in found.classes]
     for name, by_number in _files(entries):
@@ -39,6 +46,52 @@ def called(found: Found, entries: Sequence[Entry], order: Sequence[str] = ()) ->
             notes=[*found.notes, *notes],
         )  # fmt: skip
     return found
+
+
+def _decoded(found: Found, entries: Sequence[Entry]) -> Found:
+    """With names in place of codes, where a file beside has one for each. Of WordNet's several words the first stands,
+    where no other class has it."""
+    for entry in [one for one in entries if one.read is not None and not by_the_way(one.name) and _may(one.name)]:
+        try:
+            content = entry.content()
+        except (OSError, Refusal):
+            continue
+        text = content.decode("utf-8-sig", "replace") if len(content) <= MOST_OF_CODES else ""
+        words = _codes_of_json(text) if entry.name.casefold().endswith(".json") else _codes_of_lines(text)
+        if not {*found.classes} <= words.keys():
+            continue
+        said = [words[one] for one in found.classes]
+        first = [
+            name.partition(",")[0].strip() if code[0] == "n" else name
+            for code, name in zip(found.classes, said, strict=True)
+        ]
+        said = [one if first.count(one) == 1 else whole for one, whole in zip(first, said, strict=True)]
+        if len({*said}) < len(said):
+            continue
+        named, notes = shown(said)
+        kept = LeftOut([one for one in found.left_out.files if one[0] != clean(entry.name)], found.left_out.by_systems)
+        notes.insert(0, f"classes are codes, and called as {clean(entry.name)} names them")
+        return replace(
+            found, classes=tuple(named[one] for one in said), left_out=kept, notes=[*found.notes, *notes]
+        )  # fmt: skip
+    return found
+
+
+def _codes_of_lines(text: str) -> dict[str, str]:
+    found = (CODED.fullmatch(line.strip()) for line in text.splitlines())
+    return {one["code"]: " ".join(one["name"].split()) for one in found if one}
+
+
+def _codes_of_json(text: str) -> dict[str, str]:
+    """{"n02123045": "tabby"} or {"0": ["n02123045", "tabby"]}."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    pairs = list(said.items()) if isinstance(said, dict) else []
+    pairs = [tuple(value) if isinstance(value, list) and len(value) == 2 else (key, value) for key, value in pairs]
+    plain = all(isinstance(one, str) for pair in pairs for one in pair)
+    return {key: value for key, value in pairs if CODE.fullmatch(key)} if plain else {}
 
 
 def _files(entries: Iterable[Entry]) -> Iterator[tuple[str, dict[int, str]]]:

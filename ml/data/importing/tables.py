@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ml.data.importing import columns as table_columns
-from ml.data.importing import numbered
+from ml.data.importing import numbered, several
 from ml.data.importing import rows as table_rows
 from ml.data.importing.arrow_tables import ArrowTable, ParquetTable
 from ml.data.importing.columns import Columns
@@ -143,7 +143,7 @@ class Tables:
         said = {row.path: row for row in rows if row.path and not row.label}
         said |= {row.path: row for row in rows if row.path and row.label}
         rows = [row for row in rows if row.label or not row.path or said[row.path] is row]  # another table says it
-        rows = self._once(rows)
+        rows = several.apart(self._once(rows), self.left_out)
         self.notes += [f"{some(names)}: {words}" for words, names in told.items()]
         if not numbered:
             for name in self.finder.unused():
@@ -197,7 +197,7 @@ class Tables:
                 self.left_out.add(name, cells)
                 continue
             cell = dict(zip(dict.fromkeys(wanted), cells, strict=True))
-            if columns.denied and text(cell[columns.denied]) in ("0", "0.0"):
+            if columns.denied and text(cell[columns.denied]) in table_columns.DENIED:
                 continue
             part = text(cell[columns.split]) if columns.split else ""
             split = as_split(part) if part not in self._splits or not part else ""
@@ -282,7 +282,7 @@ def _label(cell: Any, known: Sequence[str]) -> str | None:
 
 
 def _hot(cell: Mapping[str, Any], columns: Columns) -> str | None:
-    ones = [column for column in columns.hot if text(cell[column]) in ("1", "1.0")]
+    ones = [column for column in columns.hot if text(cell[column]) in table_columns.ONE]
     return ones[0] if len(ones) == 1 else None if ones else ""
 
 
