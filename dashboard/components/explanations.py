@@ -105,7 +105,10 @@ def layout(id: str) -> html.Div:
         ],
         className="field",
     )
-    heads = [html.Span(TITLES[way], title=SENTENCES[way], className=f"xp-head {way}") for way in METHODS]
+    heads = [
+        html.Span(TITLES[way], id=f"{id}-head-{way}", title=SENTENCES[way], className=f"xp-head {way}")
+        for way in METHODS
+    ]
     rows: list[Any] = []
     for row in ROWS:
         rows.append(html.P(id=f"{id}-class-{row}", className="xp-class"))

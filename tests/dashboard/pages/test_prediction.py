@@ -568,16 +568,31 @@ def test_neighbours_and_meter_agree_with_the_tables(services, run):
 def test_three_ways_for_two_classes_and_a_chosen_layer(services, run):
     state = state_of(services, 3)
     outputs = explained.drawn(services, state, "auto")
-    assert all(source.startswith("data:image/png") for source in outputs[:6])
-    assert len(set(outputs[:6])) == 6
+    quick, slow = outputs[:2], [one for maps in outputs[-1]["maps"].values() for one in maps]
+    assert all(source.startswith("data:image/png") for source in (*quick, *slow))
+    assert len({*quick, *slow}) == 6
+    assert outputs[-1]["later"] == [], "nobody waits for these"
     targets = explanations.targets(run.predictions("test").probabilities[3], run.classes, state["truth"])
-    assert outputs[6] == f"Grad-CAM for {targets[0].name}"
-    assert outputs[9] == f"Grad-CAM for {targets[1].name}"
+    assert outputs[2] == f"Grad-CAM for {targets[0].name}"
+    assert outputs[5] == f"Grad-CAM for {targets[1].name}"
     early = explained.drawn(services, state, "body.0")
-    assert early[-1] == "body.0"
+    assert early[-2] == "body.0"
     assert early[0] != outputs[0]
-    assert early[1] == outputs[1], "a layer is Grad-CAM's alone"
-    assert explained.drawn(services, {**state, "truth": 10**9}, ["forged"])[-1] == "auto"
+    assert early[-1] == outputs[-1], "a layer is Grad-CAM's alone"
+    assert explained.drawn(services, {**state, "truth": 10**9}, ["forged"])[-2] == "auto"
+
+
+def test_of_a_photograph_the_slow_maps_come_by_themselves_and_are_the_same(services, monkeypatch):
+    state = state_of(services, 3)
+    whole = explained.drawn(services, state, "auto")[-1]
+    monkeypatch.setattr(explained, "photograph", lambda image: True)
+    first = explained.drawn(services, state, "auto")
+    assert all(source.startswith("data:image/png") for source in first[:2])
+    assert first[-1] == {"of": whole["of"], "maps": {}, "later": ["integrated", "occlusion"]}
+    for way in explained.SLOW:
+        assert explained.drawn_later(services, state, "", way) == {"of": whole["of"], "maps": whole["maps"][way]}
+    another = explained.drawn_later(services, state_of(services, 4), "", "occlusion")
+    assert another["of"] != whole["of"], "so that it is not shown over this picture"
 
 
 def test_the_walk_follows_the_picture_as_the_network_sees_it(services):
@@ -684,6 +699,34 @@ def test_uploading_a_test_picture_shows_label_confidence_and_bars(studio, run, i
     expect(studio.locator("#prediction-explained-map-1-occlusion")).to_have_attribute("src", re.compile("^data:image"))
     studio.locator("#prediction-layers-open").click()
     expect(studio.locator("#prediction-layers-sum .walk-parts .total")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_the_maps_of_a_photograph_come_one_way_after_another(studio, run, idle, monkeypatch):
+    from playwright.sync_api import expect
+
+    monkeypatch.setattr(explained, "photograph", lambda image: True)
+    asked = []
+    studio.on("request", lambda one: asked.append(one.post_data or "") if "_dash-update" in one.url else None)
+    maps = studio.locator("#prediction-explained-grid img")
+    seen = []
+    for row in (0, 1):
+        give(studio, png(run.pictures("test").images[row]))
+        studio.locator("#prediction-explained-card").scroll_into_view_if_needed()
+        for place in range(6):
+            expect(maps.nth(place)).to_have_attribute("src", re.compile("^data:image"))
+        studio.wait_for_function(idle)
+        seen.append([maps.nth(place).get_attribute("src") for place in range(6)])
+    assert not set(seen[0]) & set(seen[1])
+    later = [one for one in asked if "prediction-explained-later-occlusion.data" in one]
+    assert len(later) == 2
+    studio.select_option("#prediction-explained-layer", "body.0")
+    expect(maps.first).not_to_have_attribute("src", seen[1][0])
+    studio.wait_for_function(idle)
+    assert [maps.nth(place).get_attribute("src") for place in (1, 2, 4, 5)] == [seen[1][i] for i in (1, 2, 4, 5)]
+    assert len([one for one in asked if "prediction-explained-later-occlusion.data" in one]) == 2, (
+        "a layer is Grad-CAM's"
+    )
 
 
 @pytest.mark.browser
@@ -922,13 +965,13 @@ def test_an_answer_keeps_the_picture_as_it_was_sent(services):
     assert [whole.height, whole.width] == list(made.steps[0].image.shape[:2])
     seen = explained.drawn(services, state, "auto")
     over = explained.drawn(services, state, "auto", "sent")
-    assert (seen[-4], seen[-3], over[-4], over[-3]) == ("seen", False, "sent", False)
-    assert over[-6]["--picture"] == f"url({whole.src})"
-    assert over[-6]["--ratio"] == f"{whole.width} / {whole.height}"
-    assert "As you sent it" in over[-5]
-    assert "As the network sees it" in seen[-5]
+    assert (seen[-5], seen[-4], over[-5], over[-4]) == ("seen", False, "sent", False)
+    assert over[-7]["--picture"] == f"url({whole.src})"
+    assert over[-7]["--ratio"] == f"{whole.width} / {whole.height}"
+    assert "As you sent it" in over[-6]
+    assert "As the network sees it" in seen[-6]
     assert uploads.decode(uploads.from_data_url(over[0])).pixels.shape[:2] != (28, 28)
-    assert explained.drawn(services, state_of(services, 3), "auto", "sent")[-3] is True, "there is nothing to choose"
+    assert explained.drawn(services, state_of(services, 3), "auto", "sent")[-4] is True, "there is nothing to choose"
 
 
 def test_the_picture_as_it_was_sent_comes_back_from_the_browser_and_is_not_believed():

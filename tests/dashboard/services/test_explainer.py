@@ -1,10 +1,12 @@
 """What spoke for an answer, on a toy run that was really trained."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from dashboard.data.cache import Cache
 from dashboard.services import explainer
 from dashboard.services.explainer import EXPLAIN, MEANS
 from ml.artifacts.reader import Missing
@@ -85,6 +87,30 @@ def test_classes_asked_about_together_get_the_maps_they_get_alone(asking, toy):
         np.testing.assert_allclose(asking.explainer.together("toy", other, [2, 0], way)[0], alone, atol=1e-5)
     with pytest.raises(ValueError, match="no class 9"):
         asking.explainer.together("toy", image, [0, 9], "integrated")
+
+
+def test_while_a_photograph_fades_in_others_may_ask(asking, toy, monkeypatch):
+    from ml.explanation import integrated
+
+    image, other = toy.pictures("test").images[2:4]
+    whole = asking.explainer.together("toy", image, [2, 1], "integrated")
+    alone = asking.explainer.explain("toy", other, 2, "integrated")
+    made, lock, free = integrated.several, asking.explainer._networks.lock, []
+
+    def several(*given):
+        asker = threading.Thread(target=lambda: free.append(lock.acquire(blocking=False) and not lock.release()))
+        asker.start()
+        asker.join()
+        return made(*given)
+
+    monkeypatch.setattr(explainer, "photograph", lambda image: True)
+    monkeypatch.setattr(integrated, "several", several)
+    for kept in ("_maps", "_pairs"):
+        monkeypatch.setattr(asking.explainer, kept, Cache(8))
+    again = asking.explainer.together("toy", image, [2, 1], "integrated")
+    np.testing.assert_array_equal(again, whole)
+    np.testing.assert_array_equal(asking.explainer.explain("toy", other, 2, "integrated"), alone)
+    assert free == [True, True]
 
 
 class Counted:
