@@ -5,17 +5,23 @@
   const root = document.documentElement, shown = document.getElementById('app-first');
   if (!shown) return;
   const LIMIT = 20000; /* milliseconds after which the page is shown as far as it is */
-  const same = shown.dataset.theme === root.getAttribute('data-bs-theme') && root.hasAttribute('data-first');
+  const mode = root.getAttribute('data-bs-theme'), drawn = shown.dataset.theme === mode;
+  const same = (drawn || 'either' in shown.dataset) && root.hasAttribute('data-first');
 
   /* asked for exactly what was foreseen, once each; everything else goes to the server */
   const key = (output, values) => JSON.stringify([output, values]);
   const texts = new Map(), expected = new Set();
   for (const one of same ? document.querySelectorAll('script[data-first]') : []) {
+    if ((one.dataset.theme || mode) !== mode) continue;
     const [output, values] = JSON.parse(one.dataset.first);
     texts.set(key(output, values), one.textContent);
     if (one.textContent) expected.add(output);
   }
   let layout = same ? document.getElementById('first-layout').textContent : '';
+  if (layout && !drawn) { /* it holds the colours that the server took it for */
+    const put = (name, value) => (value && value.id === 'app-theme-state' ? { ...value, data: mode } : value);
+    layout = JSON.stringify(JSON.parse(layout, put));
+  }
   const given = new Set();
   const { within } = window.dash_clientside.address;
   const plain = (one) => {

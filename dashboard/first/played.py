@@ -6,7 +6,7 @@ longer than the page takes to load.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,22 +71,36 @@ def play(app: Dash, given: Given, wanted: Callable[[str], bool]) -> Played:
         known = index(played.tree)
 
 
-def figures(app: Dash, made: Played, given: Given) -> Iterator[tuple[dict[str, Any], Any]]:
-    """(properties of a chart, its figure) of what was played, as the answers would be with other values that the
-    browser fills in, and none else changed."""
+def again(app: Dash, made: Played, given: Given) -> list[Answer]:
+    """The answers to what was played where the browser fills in other values: of those callbacks alone that hear of
+    them, and as they would be with nothing else changed. One that fails is left to the browser."""
     known = index(made.tree)
     before = {(id, name): known[id].get(name) for id, name in given if id in known}
-    answered = {one.output for one in made.answers if one.body and ".figure" in one.output}
+    answered = {one.output for one in made.answers}
+    found = []
     put_in(known, given)
     for one in app._callback_list:
         heard = {(part["id"], part["property"]) for part in (*one["inputs"], *one["state"])}
         if one["output"] not in answered or not heard & before.keys():
             continue
-        again = answer(app, one, known)
-        for id, properties in orjson.loads(again.body)["response"].items() if again and again.body else ():
+        try:
+            other = answer(app, one, known)
+        except Exception:
+            log.warning("another first answer of %s is left to the browser", one["output"], exc_info=True)
+            continue
+        if other is not None:
+            found.append(other)
+    put_in(known, before)
+    return found
+
+
+def figures(made: Played, answers: Iterable[Answer]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """(properties of a chart of what was played, its figure by other answers)."""
+    known = index(made.tree)
+    for one in answers:
+        for id, properties in orjson.loads(one.body)["response"].items() if one.body else ():
             if id in known and "figure" in properties:
                 yield known[id], properties["figure"]
-    put_in(known, before)
 
 
 def put_in(known: Mapping[str, dict], given: Given) -> None:

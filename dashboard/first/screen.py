@@ -98,11 +98,13 @@ def draw(app: Dash, mode: str, early: Sequence[str]) -> Screen:
     search = f"?{query}" if query else ""
     starts = tuple(one for one in (*FRAME, *early) if not (one == "sample-drawer-" and OPENED in parse_qs(query)))
     made = played.play(app, filled(request.path, search), lambda name: name.lstrip(".").startswith(starts))
-    if not chosen():  # the browser knows which colours the reader has, and shows these
-        for chart, figure in played.figures(app, made, {(theme.STATE, "data"): "dark"}):
+    dark = []
+    if not chosen():  # the browser knows which colours the reader has, and shows and asks for these
+        dark = played.again(app, made, {(theme.STATE, "data"): "dark"})
+        for chart, figure in played.figures(made, dark):
             chart[markup.DARK] = figure
     drawn = markup.markup(made.tree)
-    found = Screen(" data-first", head(drawn), body(made, drawn, mode))
+    found = Screen(" data-first", head(drawn), body(made, drawn, mode, dark))
     if made.failed or FAILED in drawn:
         raise keeping.Passing(found)
     return found
@@ -133,16 +135,24 @@ def head(drawn: str) -> str:
     return fetched + (f'<link rel="preload" as="image" href="{sheet[1]}">' if sheet else "")
 
 
-def body(made: played.Played, drawn: str, mode: str) -> str:
-    """The page drawn, its layout and its answers."""
+def body(made: played.Played, drawn: str, mode: str, dark: Sequence[played.Answer] = ()) -> str:
+    """The page drawn, its layout and its answers. dark: those that are others for who likes dark, where nobody said."""
+    either = " data-either" if dark else ""
     parts = [
-        f'<div id="app-first" data-theme="{mode}">{drawn}</div>',
+        f'<div id="app-first" data-theme="{mode}"{either}>{drawn}</div>',
         f'<script type="application/json" id="first-layout">{scripted(made.layout)}</script>',
     ]
-    for one in made.answers:
-        asked = escape(orjson.dumps([one.output, one.values]).decode())
-        parts.append(f'<script type="application/json" data-first="{asked}">{scripted(one.body)}</script>')
+    others = {one.output for one in dark}
+    parts += [answered(one, mode if one.output in others else "") for one in made.answers]
+    parts += [answered(one, "dark") for one in dark]
     return "".join(parts)
+
+
+def answered(one: played.Answer, mode: str) -> str:
+    """One answer, for readers of these colours alone, '' for all."""
+    asked = escape(orjson.dumps([one.output, one.values]).decode())
+    whose = f' data-theme="{mode}"' if mode else ""
+    return f'<script type="application/json" data-first="{asked}"{whose}>{scripted(one.body)}</script>'
 
 
 def later(scripts: str) -> str:

@@ -88,14 +88,16 @@ def test_what_stands_first_has_names_for_everybody(shipped, new_page, path):
     assert violations(page, SERIOUS) == []
 
 
-def test_nothing_is_asked_that_came_with_the_page(shipped, new_page, idle):
-    page = new_page()
+@pytest.mark.parametrize("colours", ["light", "dark"])  # as the system has them: nobody chose any here
+def test_nothing_is_asked_that_came_with_the_page(shipped, new_page, idle, colours):
+    page = new_page(color_scheme=colours)
     asked = []
     page.on("request", lambda one: asked.append(one.url) if "/_dash-" in one.url and "suites" not in one.url else None)
     page.goto(shipped)
     page.wait_for_function(idle)
     expect(page.locator(".js-plotly-plot .heatmaplayer").first).to_be_visible()
     assert [one for one in asked if not one.endswith("/_dash-dependencies")] == []
+    assert page.locator("html").get_attribute("data-bs-theme") == colours
     page.locator("#dashboard-gallery-select").select_option("id")  # from here on the server is asked
     page.wait_for_function(idle)
     assert any("_dash-update-component" in one for one in asked)

@@ -40,9 +40,11 @@ def seen(page: str) -> str:
     return re.search(r'<div id="app-first"[^>]*>(.*?)<script type="application/json" id="first-layout"', page, re.S)[1]
 
 
-def answers(page: str) -> list[tuple[str, list, str]]:
-    found = re.findall(r'<script type="application/json" data-first="([^"]*)">(.*?)</script>', page, re.S)
-    return [(*json.loads(html.unescape(asked)), text) for asked, text in found]
+def answers(page: str, mode: str = "light") -> list[tuple[str, list, str]]:
+    """What a page that shows itself in these colours takes: in order of the callbacks' names."""
+    entry = r'<script type="application/json" data-first="([^"]*)"(?: data-theme="(\w+)")?>(.*?)</script>'
+    found = [(asked, text) for asked, whose, text in re.findall(entry, page, re.S) if whose in ("", mode)]
+    return sorted((*json.loads(html.unescape(asked)), text) for asked, text in found)
 
 
 def test_scores_matrix_and_gallery_stand_before_any_script(web):
@@ -85,6 +87,21 @@ def test_the_answers_are_what_the_server_says_when_asked(app, web):
     assert told >= 9
     for panel in ("scores", "confusion", "accuracy", "distribution", "gallery"):
         assert any(f"dashboard-{panel}-" in output and text for output, _, text in given), panel
+
+
+@pytest.mark.parametrize("path", [f"/?run={TOY_RUN}", "/insights", "/prediction"])
+def test_who_never_chose_colours_is_told_what_either_would_be(web, path):
+    either = opened(web, path)
+    assert "data-either" in re.search(r'<div id="app-first"[^>]*>', either)[0]
+    for mode in ("light", "dark"):
+        web.set_cookie("theme", mode)
+        known = opened(web, path)
+        web.delete_cookie("theme")
+        assert answers(either, mode) == answers(known)
+        assert "data-either" not in re.search(r'<div id="app-first"[^>]*>', known)[0]
+        layouts = [re.search(r'id="first-layout">(.*?)</script>', page, re.S)[1] for page in (either, known)]
+        store = '"id":"app-theme-state","data":"MODE"'
+        assert layouts[0].replace(store.replace("MODE", "light"), store.replace("MODE", mode)) == layouts[1]
 
 
 @pytest.mark.parametrize("path", ["/insights", "/training", "/review", "/data", "/monitoring"])
