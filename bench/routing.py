@@ -5,7 +5,8 @@ The runs that `run=auto` asks, those that ship and those of FASHION_HOME, are as
 - photographs of clothes: FOLDER/<class>/<file>, such as validation/ of the clothing photographs (docs/datasets.md);
 - Fashion-MNIST's validation and test pictures as they are, enlarged, as photographs that nobody took, and as prints of
   the whole picture or of what is cut out of it, in perspective on other ground; with `--second-hand` on paper, on a
-  screen, cut out of paper and as things, as bench/scenes.py renders them apart from what the rule was chosen on;
+  screen, cut out of paper and as things, as bench/scenes.py renders them apart from what the rule was chosen on; with
+  `--third-hand` as bench/snapshots.py does, the photographs taken once more too;
 - what is no garment: written digits, letters, shapes, icons where there are some (/usr/share/icons), the photographs
   that come with scikit-learn, matplotlib and scikit-image, cut-outs of them, and FOLDER of `--pictures`.
 
@@ -28,6 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 import numpy as np  # noqa: E402
 import photos  # noqa: E402
 import scenes  # noqa: E402
+import snapshots  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 
 from ml import pipeline  # noqa: E402
@@ -51,8 +53,8 @@ def files(folder: Path, n: int, rng: np.random.Generator) -> Iterator[np.ndarray
             continue
 
 
-def garments(n: int, rng: np.random.Generator, *, second: bool = False) -> Iterator[Example]:
-    """Of Fashion-MNIST, n of each kind and part. second: rendered by the second hand."""
+def garments(n: int, rng: np.random.Generator, *, second: bool = False, third: bool = False) -> Iterator[Example]:
+    """Of Fashion-MNIST, n of each kind and part. second, third: rendered by another hand."""
     library = pipeline.default_library()
     for part in ("validation", "test"):
         images = library.pictures(GREY, part).images
@@ -66,6 +68,10 @@ def garments(n: int, rng: np.random.Generator, *, second: bool = False) -> Itera
             if second:
                 for kind in scenes.KINDS:
                     yield kind, part, GREY, photos.sent(scenes.scene(images[next(rows)], rng, kind))
+                continue
+            if third:
+                for kind in snapshots.KINDS:
+                    yield kind, part, GREY, photos.sent(snapshots.snapshot(images[next(rows)], rng, kind))
                 continue
             side = int(rng.integers(256, 900))
             yield "photographed", part, GREY, photos.sent(rendered(images[next(rows)], rng, side=side))
@@ -118,6 +124,7 @@ def main() -> int:
     parser.add_argument(
         "--second-hand", action="store_true", help="renderings of bench/scenes.py in place of the app's"
     )
+    parser.add_argument("--third-hand", action="store_true", help="and of bench/snapshots.py")
     parser.add_argument("--strict", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -127,10 +134,14 @@ def main() -> int:
     of = {run_id: library.open(run_id).manifest["dataset"]["name"] for run_id in ids}
     print(f"asked: {', '.join(ids)}; n {options.n} of a kind, seed {options.seed}", file=sys.stderr)
     counts: dict[tuple[str, str, str], np.ndarray] = {}
-    mix = [*garments(options.n, rng, second=options.second_hand), *strange(options.n, rng, options.pictures)]
+    hands = {"second": options.second_hand, "third": options.third_hand}
+    mix = [*garments(options.n, rng, **hands), *strange(options.n, rng, options.pictures)]
     if options.photos:
         mix += [("photographs of clothes", "validation", options.dataset, one)
                 for one in files(options.photos, 4 * options.n, rng)]  # fmt: skip
+    if options.photos and options.third_hand:
+        mix += [("photographs taken again", "validation", options.dataset, photos.sent(snapshots.again(one, rng)))
+                for one in files(options.photos, 2 * options.n, rng)]  # fmt: skip
     for kind, part, right, pixels in mix:
         routed = routing.route(pixels, asked)
         row = [1, of[routed.first.run_id] == right, routed.first.unlike, routed.unlike]
