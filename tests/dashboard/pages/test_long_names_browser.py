@@ -59,7 +59,7 @@ def address(home, no_artifacts, serving):
 
 def test_a_long_name_lies_on_no_control_and_widens_no_page(address, page, idle):
     for path in PATHS:
-        page.goto(f"{address}{path}{'&' if '?' in path else '?'}run=long", wait_until="networkidle")
+        page.goto(f"{address}{path}{'&' if '?' in path else '?'}run=long")
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_function(idle)
