@@ -14,12 +14,14 @@ MARK = "--beside"
 
 
 def main(words: Sequence[str]) -> int:
-    """Run both. Ctrl-C reaches both, as they are of one terminal; what they put away then is waited for."""
+    """Run both. Ctrl-C reaches both, as they are of one terminal; what they put away then is waited for.
+    Whoever ends this one ends both."""
     at = words.index(MARK)
     signal.signal(signal.SIGINT, lambda number, frame: None)  # of this process alone: a handler is not inherited
     with tempfile.TemporaryFile() as said:
         second = subprocess.Popen(words[at + 1 :], stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
         first = subprocess.Popen(words[:at])
+        signal.signal(signal.SIGTERM, lambda number, frame: (first.terminate(), second.terminate()))
         both = [first.wait(), second.wait()]
         said.seek(0)
         with contextlib.suppress(BrokenPipeError):

@@ -45,6 +45,19 @@ def test_both_run_at_a_time_and_a_failure_of_either_is_told(tmp_path, statuses):
     assert process.returncode == (statuses[0] or statuses[1])
 
 
+def test_both_end_with_it(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    wait = (sys.executable, "-c", WAIT)
+    process = beside(*wait, one, "--beside", *wait, two)
+    limit = time.monotonic() + 100
+    while not (one.exists() and two.exists()):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    process.terminate()
+    assert process.communicate(timeout=100)[0] == "", "nobody holds its output any more"
+    assert process.returncode == signal.SIGTERM
+
+
 def test_what_is_broken_off_puts_its_things_away(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     wait = (sys.executable, "-c", WAIT)
