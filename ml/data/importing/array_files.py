@@ -102,9 +102,13 @@ class Arrays:
     def _matlab(self, entry: Entry) -> None:
         """Pictures last to first, as SVHN has them, [h, w, c, n]; of version 7.3 as HDF5, which it is."""
         with entry.place().open("rb") as file:
-            if file.read(4)[1:] == b"\x4c\x3d\x1e":
-                self._left_out.add(entry.name, NORB)
-                return
+            start = file.read(520)
+        if start[1:4] == b"\x4c\x3d\x1e":
+            self._left_out.add(entry.name, NORB)
+            return
+        if start[:6] != b"MATLAB" and b"\x89HDF" in (start[:4], start[512:516]):  # as hdf5storage may write it
+            self._hdf5(entry)
+            return
         try:
             for found in matlab_files.arrays(entry.place()):
                 if isinstance(found, str):

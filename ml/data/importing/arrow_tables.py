@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,6 +52,7 @@ class ParquetTable(_Sampled):
             raise ValueError(f"{name} is no parquet file that can be read: {error}") from error
         self.columns = tuple(self._file.schema_arrow.names)
         self.names = class_names(self._file.schema_arrow)
+        self._shapes = _shapes(self._file.schema_arrow)
         groups = self._file.metadata
         self._starts = [0]
         for i in range(groups.num_row_groups):
@@ -87,7 +89,10 @@ class ParquetTable(_Sampled):
             self._open = NOTHING
             raise OSError(f"the row is damaged: {error}") from error
         self._open = (wanted, first, last, batch, more)
-        return [batch.column(column)[row - first].as_py() for column in wanted]
+        return [
+            _laid_out(batch.column(column)[row - first].as_py(), *self._shapes.get(column, ((), ())))
+            for column in wanted
+        ]
 
 
 class ArrowTable(_Sampled):
@@ -115,7 +120,7 @@ class ArrowTable(_Sampled):
             self._batches.extend(batches)
         except (pa.ArrowException, OSError) as error:
             self.notes.append(f"{name} is damaged, and what comes after its first rows is not read: {error}")
-        self.columns, self.names = tuple(schema.names), class_names(schema)
+        self.columns, self.names, self._shapes = tuple(schema.names), class_names(schema), _shapes(schema)
         self._starts = [0]
         for batch in self._batches:
             self._starts.append(self._starts[-1] + batch.num_rows)
@@ -131,7 +136,36 @@ class ArrowTable(_Sampled):
 
     def cell(self, row: int, column: str) -> Any:
         at = bisect.bisect_right(self._starts, row) - 1
-        return self._batches[at].column(column)[row - self._starts[at]].as_py()
+        value = self._batches[at].column(column)[row - self._starts[at]].as_py()
+        return _laid_out(value, *self._shapes.get(column, ((), ())))
+
+
+def _shapes(schema: Any) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Column → the shape that its values have in memory, and the order in which they are meant, () for that one: of
+    Arrow's own tensors, and of those of libraries that write a shape beside the column, as Ray does."""
+    found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for field in schema:
+        if isinstance(field.type, pa.FixedShapeTensorType):
+            found[field.name] = tuple(field.type.shape), tuple(field.type.permutation or ())
+            continue
+        with contextlib.suppress(KeyError, ValueError, RecursionError):
+            said = json.loads((field.metadata or {})[b"ARROW:extension:metadata"])
+            shape = said.get("shape") if isinstance(said, dict) else said
+            if isinstance(shape, list) and shape and all(type(one) is int and one > 0 for one in shape):
+                found[field.name] = tuple(shape), ()
+    return found
+
+
+def _laid_out(value: Any, shape: tuple[int, ...], order: tuple[int, ...]) -> Any:
+    """A list of levels as rows of pixels, where its shape is known. pyarrow writes the order of an array that is seen
+    transposed the other way round than it reads it: of both the one counts in which channels are first or last."""
+    if not isinstance(value, list) or len(shape) < 2 or len(value) != np.prod(shape):
+        return value
+    array = np.array(value).reshape(shape)
+    if len(order) == len(shape):
+        ways = [array.transpose(order), array.transpose(np.argsort(order))]
+        array = next((one for one in ways if one.ndim < 3 or {one.shape[0], one.shape[2]} & {1, 3, 4}), ways[0])
+    return array.tolist()
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:

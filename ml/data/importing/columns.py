@@ -3,6 +3,7 @@
 import ast
 import base64
 import binascii
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,6 +44,7 @@ WAYS = {
     "base64": "files in base64",
     "notation": "files in Python's notation, as to_csv of Hugging Face's datasets writes them",
     "pixels": "levels of pixels",
+    "flat": "levels of pixels, one after the other",
     "text": "levels of pixels as text",
     "levels": "a column for each pixel",
 }
@@ -51,6 +53,7 @@ ONE, NONE = ("1", "1.0", "True", "true"), ("0", "0.0", "False", "false")  # the 
 DENIED = (*NONE, "reject", "ignore")
 EXAMPLE = re.compile(r"sample_?submission")  # in the name of a table: answers that Kaggle made up, to show their form
 TEXT = re.compile(r"\s*[\[(]?\s*(?:\d{1,3}(?:\.\d*)?[\s,;]+){15}")  # levels one after the other, as in FER2013
+LEAST_FLAT = 64  # numbers in a list that make a picture
 LEAST_LEVELS = 16  # columns called like pixels that make a picture
 
 
@@ -255,7 +258,9 @@ def _way_of(cell: Any) -> str:
     if isinstance(cell, bytes):
         return "bytes" if MAGIC.match(cell) else ""
     if isinstance(cell, list):
-        return "pixels" if cell and isinstance(cell[0], list) and len(cell) > 1 else ""
+        if cell and isinstance(cell[0], list):
+            return "pixels" if len(cell) > 1 else ""
+        return "flat" if _square(cell) else ""
     if not isinstance(cell, str):
         return ""
     if looks_like_a_picture(cell) and len(cell) < MOST_OF_A_PATH:
@@ -265,6 +270,13 @@ def _way_of(cell: Any) -> str:
     if TEXT.match(cell):
         return "text"
     return "base64" if is_base64(cell) else ""
+
+
+def _square(cell: Sequence[Any]) -> bool:
+    """Whether numbers are as many as a square picture has, and none is below zero, as in a vector of features."""
+    sides = [(math.isqrt(len(cell) // n), n) for n in (1, 3)]
+    square = len(cell) >= LEAST_FLAT and any(side * side * n == len(cell) for side, n in sides)
+    return square and all(isinstance(one, int | float) and one >= 0 for one in cell)
 
 
 def is_base64(cell: str) -> bool:

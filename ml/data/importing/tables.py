@@ -188,7 +188,7 @@ class Tables:
         folder, called = table.name.rpartition("/")[0], table.name.rpartition("/")[2]
         by_file = split_in(called.partition(".")[0]) or table_rows.split_of(folder.rpartition("/")[2])
         by_file = by_file or ("test" if table_columns.EXAMPLE.search(called.casefold()) else "")
-        found, scale = [], _scale(table, columns.levels)
+        found, scale = [], _scale(table, columns.levels) if columns.levels else _scale_in(table, columns)
         if scale != 1:
             self.notes.append(f"{clean(table.name)}: levels up to {255 / scale:g} are scaled to 0 to 255")
         for number, cells in enumerate(table.rows(list(dict.fromkeys(wanted)))):
@@ -223,8 +223,9 @@ class Tables:
                 found.append(replace(row, pixels=functools.partial(_of_levels, late, scale)))
             elif columns.way == "text":
                 found.append(replace(row, pixels=functools.partial(_of_text, read)))
-            elif columns.way == "pixels":
-                found.append(replace(row, pixels=functools.partial(_pixels, read)))
+            elif columns.way in ("pixels", "flat"):
+                shaped = _pixels if columns.way == "pixels" else _of_levels
+                found.append(replace(row, pixels=functools.partial(shaped, read, scale)))
             else:
                 found.append(replace(row, read=functools.partial(_file, read, columns.way)))
         return found
@@ -323,6 +324,15 @@ def _scale(table: Table, columns: Sequence[str]) -> float:
     return 255 / (FEW if most > 1 else 1) if most else 1.0
 
 
+def _scale_in(table: Table, columns: Columns) -> float:
+    """The same of levels within a cell, of the first rows."""
+    most = 0.0
+    for cell in table.sample()[columns.image] if columns.way in ("pixels", "flat") else ():
+        with contextlib.suppress(ValueError, TypeError):
+            most = max(most, float(np.max(np.array(cell, np.float64))))
+    return 255 / (FEW if most > 1 else 1) if 0 < most <= FEW else 1.0
+
+
 def _of_levels(late: Callable[[], Any], scale: float = 1.0) -> np.ndarray:
     """A square of grey levels, or of red, green and blue one after the other."""
     try:
@@ -342,14 +352,16 @@ def _of_text(late: Callable[[], Any]) -> np.ndarray:
     return _of_levels(lambda: re.findall(r"[\d.]+", str(late())))
 
 
-def _pixels(late: Callable[[], Any]) -> np.ndarray:
+def _pixels(late: Callable[[], Any], scale: float = 1.0) -> np.ndarray:
+    """Channels last, or first."""
     try:
-        levels = np.asarray(late())
-    except ValueError:
+        levels = np.asarray(late()) * scale
+    except (ValueError, TypeError):
         levels = np.zeros(0)
     if levels.ndim not in (2, 3) or levels.size == 0 or levels.min() < 0 or levels.max() > 255:
         raise Refusal("What stands in the row is no picture of levels from 0 to 255.")
     levels = levels[..., None] if levels.ndim == 2 else levels
+    levels = np.moveaxis(levels, 0, 2) if levels.shape[2] not in (1, 3, 4) and levels.shape[0] in (1, 3) else levels
     if levels.shape[2] not in (1, 3):
         raise Refusal(f"What stands in the row has {levels.shape[2]} channels, and not one or three.")
     return np.rint(levels).astype(np.uint8)
