@@ -44,10 +44,13 @@ NOT_READ = {".tfrecord": "TensorFlow's records without encoded pictures",
             ".tfrecords": "TensorFlow's records without encoded pictures",
             ".tfrec": "TensorFlow's records without encoded pictures",
             ".mat": "MATLAB's files without pictures",
-            ".rec": "MXNet's records", ".mdb": "LMDB's files", ".beton": "FFCV's files",
+            ".rec": "MXNet's records", ".mdb": "LMDB's files", ".lmdb": "LMDB's files", ".beton": "FFCV's files",
             ".arff": "Weka's ARFF files"}  # fmt: skip
 STORES = {".lance": "Lance's files", "zarr.json": "Zarr's files", ".zarray": "Zarr's files", ".zgroup": "Zarr's files",
-          ".mds": "MosaicML Streaming's shards", ".array_record": "ArrayRecord's files",
+          ".mds": "MosaicML Streaming's shards", ".mds.zstd": "MosaicML Streaming's shards",
+          ".mds.gz": "MosaicML Streaming's shards", ".mds.br": "MosaicML Streaming's shards",
+          ".mds.bz2": "MosaicML Streaming's shards", ".mds.snappy": "MosaicML Streaming's shards",
+          ".array_record": "ArrayRecord's files",
           "_meta/next_base": "Deep Lake's files", "dataset_meta.json": "Deep Lake's files",
           "chunk-0-0.bin": "LitData's chunks"}  # fmt: skip
 """Files of data sets whose folders and descriptions would be taken for classes and tables."""

@@ -226,7 +226,7 @@ def _splits(cells: Sequence[Any], some: bool = False) -> bool:
     """Whether cells are words for splits: all of them, or some."""
     words = [as_split(cell) for cell in cells if text(cell)]
     named = [word for word in words if word]
-    return bool(named) and (some or len(named) == len(words))
+    return bool(named) and (some or None not in words)  # UNASSIGNED is to be drawn
 
 
 def _files(cells: Sequence[Any], finder: Finder, beside: str) -> bool:

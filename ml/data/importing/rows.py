@@ -13,7 +13,15 @@ from ml.data.importing.class_folders import SPLIT_WORDS, split_of
 from ml.data.importing.records import Found, LeftOut, Record
 from ml.images.file_names import clean, normal
 
-NO_SPLIT = ("all", "none", "full", "unsplit", "data", "extra")  # words in a column of splits that name none
+NO_SPLIT = (
+    "all",
+    "none",
+    "full",
+    "unsplit",
+    "unassigned",
+    "data",
+    "extra",
+)  # words in a column of splits that name none
 WHOLE = re.compile(r"-?\d+\.0")
 
 

@@ -124,7 +124,7 @@ def test_subsets_of_cvat_as_datumaro_writes_them(put, pictures):
     assert seen.splits.count("train") == 16
 
 
-@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord-00000-of-00002", "train.rec", "x.beton"])
+@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord-00000-of-00002", "train.rec", "x.beton", "train.lmdb"])
 def test_files_of_other_programs_say_what_to_do(tmp_path, name):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / name).write_bytes(b"\x10\0\0\0 bytes")
@@ -138,6 +138,7 @@ def test_files_of_other_programs_say_what_to_do(tmp_path, name):
     ("zarr.json", "images/zarr.json", "images/c/0/0/0/0", "labels/zarr.json", "labels/c/0"),
     (".zgroup", "images/.zarray", "images/0.0.0.0", "labels/.zarray", "labels/0"),
     ("train/index.json", "train/shard.00000.mds"),
+    ("train/index.json", "train/shard.00000.mds.zstd"),
     ("train/index.json", "train/chunk-0-0.bin"),
     ("_deeplake_log/_meta/next_base", "_deeplake_log/_meta/01c0.jsonl", "1dh32zg/0", "1n083we/0"),
     ("dataset_meta.json", "images/chunks/a1", "images/tensor_meta.json", "labels/chunks/b2", "labels/tensor_meta.json"),

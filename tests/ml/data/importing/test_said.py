@@ -78,6 +78,17 @@ def test_what_prodigy_was_answered(tmp_path, pictures, choice):
     assert "rows with reject or ignore in 'answer'" in seen.told
 
 
+def test_vertex_ais_table_without_a_line_of_names(place):
+    """Where UNASSIGNED is a split that is to be drawn."""
+    parts = ["TRAIN", "TRAIN", "VALIDATION", "TEST", "UNASSIGNED"]
+    rows = [f"{parts[i % 5]},gs://bucket/images/{i:03}.png,{LABELS[i]}\n" for i in range(N)]
+    written(place / "all.csv", "".join(rows))
+    seen = Seen(place)
+    assert seen.labels == LABELS
+    assert seen.splits == [{"TRAIN": "train", "UNASSIGNED": ""}.get(one, one.lower()) for one in
+                           (parts[i % 5] for i in range(N))]  # fmt: skip
+
+
 def test_edge_impulse(tmp_path, pictures):
     files = []
     for i in range(N):
