@@ -29,11 +29,11 @@ from bench.browser import FLAGS, IDLE, app_server, clocked, fresh, test_pictures
 from bench.web import ANSWER, REST  # noqa: E402
 from ml.system.processor import machine  # noqa: E402
 
-# The six maps have arrived, and are of another picture than before.
+# The six maps have arrived, each of another picture than before.
 GRID = """() => {
     const maps = [...document.querySelectorAll('#prediction-explained-grid img')].filter(one => one.src);
-    const now = maps.map(one => one.src.length + one.src.slice(-64)).join();
-    return maps.length >= 6 && now !== window.mapsBefore;
+    const before = window.mapsBefore.split(',');
+    return maps.length >= 6 && maps.every((one, i) => one.src.length + one.src.slice(-64) !== before[i]);
 }"""
 BEFORE = """() => {
     const text = (id) => document.getElementById(id)?.textContent || '';
