@@ -1,7 +1,7 @@
 """Which of several runs is asked about a picture: the one that knows its kind. Light: whatever computes is handed in.
 
 A run's claim to a picture is, in logarithms of likelihood, how likely its colours, ground and detail are among the
-run's pictures (the noun `looks`), less how rare so unlike a picture is among the run's validation pictures
+run's pictures (the noun `looks`), less RARITY times how rare so unlike a picture is among the run's validation pictures
 (`familiarity`, or the nearest reference pictures), which counts up to FARTHEST: of two runs that know nothing like it,
 how much less one of them does tells nothing. Looks count where every run that is asked has them. docs/preparation.md
 measures both.
@@ -28,7 +28,8 @@ from ml.stats.likeness import Likeness
 from ml.stats.ood import LIMIT
 
 AUTO = "auto"
-FARTHEST = 5.0  # of 3.2, 5, 8, 20 and no end on validation
+FARTHEST = 4.0  # of 3, 4, 5, 8 and 10 on three hands' renderings
+RARITY = 2.0  # of 1 to 5: what a network says of a picture counts for more than its looks
 MOST = 4  # runs that are asked about one picture
 
 
@@ -174,7 +175,7 @@ def route(
         percentile, rare = (None, FARTHEST) if told is None else (float(told[0][0]), float(told[1][0]))
         alike = float(one.likeness.log_density(measured)[0]) if measured is not None and one.likeness else None
         probabilities = one.ask(prepared.image[None])[0]
-        claim = (alike or 0.0) - min(rare, FARTHEST)
+        claim = (alike or 0.0) - RARITY * min(rare, FARTHEST)
         asked.append(
             Asked(
                 one.run_id, one.name, one.dataset, one.classes, prepared, probabilities, percentile, claim, alike, rare

@@ -11,7 +11,7 @@ from ml.images.looks import NAMES, looks
 from ml.images.sheets import on_sheet
 from ml.inference import routing
 from ml.inference.prediction_sets import PredictionSets
-from ml.inference.routing import FARTHEST, Candidate, representatives, route
+from ml.inference.routing import FARTHEST, RARITY, Candidate, representatives, route
 from ml.stats import likeness
 from ml.stats.likeness import Likeness
 
@@ -83,9 +83,9 @@ def test_looks_count_only_where_every_run_has_them_and_one_run_needs_no_reason()
     candidates = [candidate("a", SMALL, 99, 4.5, grey(40, 1)), candidate("b", LARGE, 40, 0.5, None)]
     assert route(grey(1, 5)[0], candidates).first.run_id == "b"
     alone = route(grey(1, 5)[0], candidates[:1])
-    assert (alone.why, alone.first.run_id, alone.first.claim) == ("", "a", -4.5)
+    assert (alone.why, alone.first.run_id, alone.first.claim) == ("", "a", -RARITY * FARTHEST)
     assert candidate("far", SMALL, 100, 80, None).likeness is None
-    assert route(grey(1, 5)[0], [candidate("far", SMALL, 100, 80, None)]).first.claim == -FARTHEST
+    assert route(grey(1, 5)[0], [candidate("far", SMALL, 100, 80, None)]).first.claim == -RARITY * FARTHEST
     with pytest.raises(ValueError, match="no run to ask"):
         route(grey(1, 5)[0], [])
 
