@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ml.artifacts.inspection import GRAPH_BYTES, MB
-from ml.importing import by_skl2onnx, trees
+from ml.importing import by_skl2onnx, ends, trees
 from ml.importing.beginning import range_of
 from ml.importing.plain import Plain, nodes, plain
 from ml.inference.onnx import need
@@ -91,9 +91,10 @@ def read(path: Path) -> Read:
     data = outside(model, path)
     if data:
         onnx.load_external_data_for_model(model, str(path.parent))
+    ended = [*ends.numbers_in(model), *ends.numbers_out(model)]
     made = plain(model)
-    made.notes.extend([*trees.notes(model), *by_skl2onnx.notes(model)])
-    if data or inlined or made.changed:
+    made.notes.extend([*ended, *trees.notes(model), *by_skl2onnx.notes(model)])
+    if data or inlined or ended or made.changed:
         raw = model.SerializeToString()
     if len(raw) > GRAPH_BYTES:
         raise Unusable(

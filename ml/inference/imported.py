@@ -206,11 +206,8 @@ def table(answer: Any, keys: Sequence[str | int] = ()) -> np.ndarray:
     values = np.asarray(answer)
     if values.dtype.kind != "f":
         raise ValueError(f"its answers are {values.dtype}, not numbers with a fraction")
-    return (
-        values.reshape(len(values), -1)
-        if values.ndim > 2 and values.size == values.shape[0] * values.shape[1]
-        else values
-    )
+    single = values.ndim > 2 and values.size == len(values) * max(values.shape[1:])  # all axes but one, of one number
+    return values.reshape(len(values), -1) if single else values
 
 
 def session_of(graph: bytes, threads: int = 1) -> Any:
