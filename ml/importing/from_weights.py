@@ -27,7 +27,7 @@ from ml.system.torchvision_ops import declare
 
 AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
 WRAPPED = ("state_dict", "model_state_dict", "model", "net", "weights", "params", "network", "state", "module")
-PREFIXES = ("ema_model.", "module.", "model.", "_orig_mod.", "net.", "network.", "backbone.")
+PREFIXES = ("timm_model.", "ema_model.", "module.", "model.", "_orig_mod.", "net.", "network.", "backbone.")
 COUNTED = ("num_batches_tracked", "n_averaged")
 NUMBERED = re.compile(r"\d+\.")  # how all names of a sequence's weights begin
 TOLD = 5
@@ -234,7 +234,9 @@ def named(
         return task.wishes.architecture.split(".")[0], f"architecture: {task.wishes.architecture} (as was said)"
     told = said.get("architecture") or said.get("arch") or said.get("model_name")
     if isinstance(told, str) and told:
-        name = told if ":" in told else told if told in models.MODELS else f"{models.TIMM}{told}"
+        name = told if ":" in told else f"{models.TIMM}{told}"
+        if told in models.MODELS and ("pretrained_cfg" not in said or fits(told, state, task, channels, beside)):
+            name = told  # which some of ours and of timm's are both called
         return name.split(".")[0], f"architecture: {name} (by its metadata)"
     for one in said.get("asked", ()):
         if fits(one, state, task, channels, beside):

@@ -365,3 +365,19 @@ def test_a_recipe_is_followed_where_pictures_are_large_enough(architecture, side
     followed = f"{size} × {size}, the middle {share} of the shorter side, {resampling}"
     assert (followed in lines) == (frame is not None), lines
     assert ("is not followed" in lines) == (frame is None and not said), lines
+
+
+def test_a_folder_whose_architecture_is_called_like_ours_is_timms(toy_data, tmp_path):
+    """timm's folders and those that transformers saves of its TimmWrapper: resnet18 is a name of ours too."""
+    net = built("timm:resnet18", channels=3, height=32, width=32, classes=4)
+    cfg = {"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "input_size": [3, 48, 48]}
+    about = {"architecture": "resnet18", "label_names": ["a", "b", "c", "d"], "pretrained_cfg": cfg}
+    for name, prefix in (("timm", ""), ("wrapper", "timm_model.")):
+        folder = tmp_path / name
+        folder.mkdir()
+        save_file({prefix + key: one for key, one in state(net).items()}, folder / "model.safetensors")
+        more = {"model_type": "timm_wrapper", "num_classes": 4} if prefix else {"num_classes": 4}
+        (folder / "config.json").write_text(json.dumps({**about, **more}))
+        found = from_weights.opened(task(folder, toy_data))
+        assert (found.architecture, found.names) == ("timm:resnet18", ("a", "b", "c", "d"))
+        assert (found.stated["mean"], found.stated["deviation"]) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
