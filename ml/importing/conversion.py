@@ -43,6 +43,7 @@ FROM = {
     "skops": "ml.importing.from_skops",
     "weights": "ml.importing.from_weights",
     "hugging-face": "ml.importing.from_hugging_face",
+    "optimum": "ml.importing.from_optimum",
 }
 """Kind of source → the module that opens it."""
 

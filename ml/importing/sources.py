@@ -23,6 +23,7 @@ KINDS = {
     "torch-export": "a program of torch.export",
     "weights": "weights of a network",
     "hugging-face": "a Hugging Face classifier",
+    "optimum": "a Hugging Face classifier as ONNX",
     "keras": "a Keras network",
     "skops": "a scikit-learn model in skops' format",
     "python": "a Python file",
@@ -59,7 +60,9 @@ class Source:
         """All of it, for sums and checksums: the file, or those of the folder."""
         if self.path.is_file():
             return [self.path]
-        return sorted(one for one in self.path.iterdir() if one.is_file() and (not self.read or one.name in self.read))
+        if self.read:
+            return sorted(self.path / one for one in self.read if (self.path / one).is_file())
+        return sorted(one for one in self.path.iterdir() if one.is_file())
 
 
 def source_of(path: Path) -> Source:
@@ -328,6 +331,8 @@ def _folder(path: Path) -> Source:
 
 ABOUT = ("config.json", "preprocessor_config.json", "processor_config.json")
 INDEX = ".index.json"
+GRAPHS = ("model.onnx", "onnx/model.onnx")
+"""Where optimum, and repositories for transformers.js, keep the network as ONNX."""
 WEIGHTS = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
 """What Hugging Face's weights are called, or the list of their parts; those that are no pickle first."""
 
@@ -336,7 +341,13 @@ def _hugging_face(path: Path, inside: set[str]) -> Source:
     """A folder of theirs, of which nothing else is read: neither what a training left in it, nor code."""
     first = next((one for one in WEIGHTS if one in inside), "")
     if not first:
-        if graphs := sorted(one for one in inside if one.endswith(".onnx")):
+        graphs = sorted(one for one in inside if one.endswith(".onnx"))
+        graph = next((one for one in GRAPHS if (path / one).is_file()), graphs[0] if len(graphs) == 1 else "")
+        if graph:  # as optimum's exporter leaves it, and with it what says how pictures are prepared
+            about = (one for one in ABOUT if one in inside)
+            beside = (f"{graph}{end}" for end in ("_data", ".data"))
+            return Source("optimum", path, read=(*about, graph, *(one for one in beside if (path / one).is_file())))
+        if graphs:
             raise _refuse(path, f"a folder with {', '.join(graphs[:3])} in it", "give the file")
         other = sorted(one for one in inside if one.endswith((".safetensors", ".h5", ".msgpack", ".bin")))
         raise _refuse(

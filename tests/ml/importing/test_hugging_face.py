@@ -355,7 +355,7 @@ def test_folders_without_weights_say_what_is_missing(tmp_path):
     for i, (files, words) in enumerate(
         (
             ({"flax_model.msgpack": "x"}, "without model.safetensors, and with flax_model.msgpack: save_pretrained"),
-            ({"model.onnx": "x"}, "a folder with model.onnx in it: give the file"),
+            ({"a.onnx": "x", "b.onnx": "x"}, "a folder with a.onnx, b.onnx in it: give the file"),
             ({"model.safetensors.index.json": json.dumps({"weight_map": {"a": "../b.safetensors"}})}, "without ../b"),
             ({"model.safetensors.index.json": "{}"}, "names no file"),
         )
@@ -400,3 +400,30 @@ def test_a_folder_comes_through_the_browser_as_a_tar(tmp_path, capsys):
     one_pickle(tmp_path / "old")
     kind, files = brought.told(sorted((tmp_path / "old").iterdir()))
     assert (kind, files, sources.source_of(files[0]).uploaded) == ("network", [tmp_path / "old"], False)
+
+
+@pytest.mark.parametrize("where", ["model.onnx", "onnx/model.onnx"])
+def test_a_folder_of_optimums_is_named_and_prepared_as_it_says(where, toy_data, tmp_path):
+    """As optimum-onnx 0.1.0 leaves it, and as repositories for transformers.js have it: no size of pictures is said."""
+    import onnx
+
+    from ml.importing import from_optimum
+
+    folder = kept(resnet(), tmp_path / "net", processor(28, image_mean=[0.5] * 3, image_std=[0.25] * 3))
+    theirs = own(folder, task(folder, toy_data).pictures)
+    opened = from_hugging_face.opened(task(folder, toy_data))
+    (folder / where).parent.mkdir(exist_ok=True)
+    opened.write(folder / where)
+    made = onnx.load(folder / where)
+    for place, side in enumerate(made.graph.input[0].type.tensor_type.shape.dim):
+        side.dim_param = f"side{place}"
+    onnx.save(made, folder / where)
+    (folder / "model.safetensors").unlink()
+    source = sources.source_of(folder)
+    assert (source.kind, source.uploaded) == ("optimum", False)
+    given = task(folder, toy_data)
+    answers, lines = said(from_optimum.opened(given), given, tmp_path)
+    assert np.abs(answers - theirs).max() < 1e-4, lines
+    assert f"its network is {where}, named and prepared as what lies beside it says" in lines
+    assert "pixels: mean 0.5, deviation 0.25 of 0 to 1, by its processor's configuration" in "\n".join(lines)
+    assert "classes by their names in the file, in the order of the data set" in lines
