@@ -122,7 +122,7 @@ class Rows:
         self.permit(act)
         opened = self.opened()
         if opened is None:
-            raise self.unavailable()
+            raise Full if self._full else Closed
         try:
             with opened[1]() as connection:
                 yield connection
@@ -164,16 +164,12 @@ class Rows:
                     self._full = disk.full(error)
             return self._opened
 
-    def unavailable(self) -> Closed:
-        """Why it could not be opened when it was last tried."""
-        return Full() if self._full else Closed()
-
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """To read with. Raises Closed where the database cannot be read."""
         opened = self.opened()
         if opened is None:
-            raise self.unavailable()
+            raise Full if self._full else Closed
         try:
             with opened[0].connect() as connection:
                 yield connection

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.records.rows import Declined, Opener, Rows, Step, closed
+from dashboard.records.rows import CLOSED, Declined, Opener, Rows, Step
 from ml.artifacts.schema import RUN_ID
 from ml.people import acting, happenings
 from ml.system.wording import bare, shows
@@ -327,16 +327,16 @@ class Records(Rows):
     def _read(self) -> RunMetadata:
         opened = self.opened()
         if opened is None:
-            return RunMetadata(problem=str(self.unavailable()) if self._opener is not None else "")
+            return RunMetadata(problem=CLOSED if self._opener is not None else "")
         try:
             with opened[0].connect() as connection:
                 named = connection.execute(select(_tags).order_by(_tags.c.place)).mappings().all()
                 rows = connection.execute(select(_marks)).mappings().all()
                 last = select(_promotions.c.run_id).order_by(_promotions.c.number.desc()).limit(1)
                 default = connection.scalar(last)
-        except SQLAlchemyError as error:
+        except SQLAlchemyError:
             log.exception("the records cannot be read")
-            return RunMetadata(problem=str(closed(error)))
+            return RunMetadata(problem=CLOSED)
         tags: dict[str, list[str]] = {}
         for row in named:
             tags.setdefault(row["run_id"], []).append(row["tag"])

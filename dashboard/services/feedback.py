@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from dashboard.data.run import RunData
 from dashboard.format.proportion import Proportion
 from dashboard.records.feedback import Filter, Item
-from dashboard.records.rows import Declined
+from dashboard.records.rows import Closed, Declined
 from dashboard.services import twins, uploads
 from dashboard.services.container import Services
 from dashboard.services.predictor import Answer
@@ -74,7 +74,7 @@ def give(
     if label not in opened.classes:
         raise Declined(f"Label: one of {', '.join(opened.classes)}.", "label")
     if not services.feedback.signed(prediction, *_signed(opened.run_id, said, confidence, image, sent, origin)):
-        raise Declined(STRANGE) if services.feedback.readable() else services.feedback.unavailable()
+        raise Declined(STRANGE) if services.feedback.readable() else Closed
     seen = uploads.decode(uploads.from_data_url(image)).pixels
     return services.feedback.give(
         key=key, run=opened.run_id, dataset=opened.dataset["name"], said=said, confidence=float(confidence),

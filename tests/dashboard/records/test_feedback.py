@@ -2,12 +2,10 @@
 
 import os
 import secrets
-import sqlite3
 import time
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
 
 from dashboard.records.feedback import (
     BYTES_CAP,
@@ -19,10 +17,9 @@ from dashboard.records.feedback import (
     Filter,
 )
 from dashboard.records.feedback_tables import feedback_table as _feedback
-from dashboard.records.rows import CLOSED, READ_ONLY, Declined, Full
-from dashboard.records.runs import Records
+from dashboard.records.rows import READ_ONLY, Declined, Full
 from dashboard.services.jobs import Jobs
-from ml.system import atomic, database, disk
+from ml.system import atomic, database
 
 PNG = b"\x89PNG one"
 
@@ -217,24 +214,6 @@ def test_read_only_and_a_full_disk_say_so(jobs):
     with pytest.raises(Full, match="disk is full"):
         say(Feedback(database.opener(jobs.home), jobs.home / "feedback", full))
     assert Feedback(database.opener(jobs.home), jobs.home / "feedback", atomic.write).listing() == []
-
-
-def test_a_full_disk_is_called_that_before_the_rows_could_be_opened(tmp_path):
-    def full(*_):
-        raise OperationalError("", {}, sqlite3.OperationalError("database or disk is full"))
-
-    feedback = Feedback(full, tmp_path, atomic.write)
-    assert not feedback.readable()
-    assert str(feedback.unavailable()) == disk.NOW
-    assert Records(full).marks().problem == disk.NOW
-
-    def gone(*_):
-        raise OSError(2, "No such file or directory")
-
-    feedback = Feedback(gone, tmp_path, atomic.write)
-    assert not feedback.readable()
-    assert str(feedback.unavailable()) == CLOSED
-    assert Records(gone).marks().problem == CLOSED
 
 
 def test_only_this_database_can_sign_and_a_restart_keeps_it(kept, jobs, tmp_path, no_artifacts):
