@@ -113,8 +113,7 @@ def settle() -> None:
 
 @contextlib.contextmanager
 def gc_paused() -> Iterator[None]:
-    """No garbage collection while what stays is made: torch is there a sixth sooner, a list of 20,000 files by two
-    fifths. For the whole process, other threads' too, so not for long."""
+    """No garbage collection while modules are loaded, which stay: torch is there a sixth sooner."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -33,7 +33,6 @@ from ml.data.importing.records import Found, Unclear
 from ml.data.importing.sources import Entry, Scratch, Source
 from ml.images import upload_archives
 from ml.images.file_names import clean
-from ml.system import memory
 from ml.system.paths import home_dir
 
 __all__ = ["Choices", "Found", "opened"]
@@ -52,17 +51,15 @@ def opened(place: Path, choices: Choices | None = None, home: Path | None = None
     choices = choices or Choices()
     with contextlib.ExitStack() as stack:
         scratch = Scratch(stack, home or home_dir())
-        with memory.gc_paused():  # of a list that stays there is nothing to collect: to look takes two fifths of it all
-            source = _source(place, choices, stack, scratch)
-            found = _recognised(source, str(place), choices, stack, scratch)
-            found.notes[:0] = source.notes
-            found.root = source.root
-            found.records = [
-                replace(one, split=UNLABELLED) if one.label is None and one.split != UNLABELLED else one
-                for one in found.records
-            ]
-            found = applied(numbered.called(found, source.entries, choices.order), choices, str(place))
-        yield found
+        source = _source(place, choices, stack, scratch)
+        found = _recognised(source, str(place), choices, stack, scratch)
+        found.notes[:0] = source.notes
+        found.root = source.root
+        found.records = [
+            replace(one, split=UNLABELLED) if one.label is None and one.split != UNLABELLED else one
+            for one in found.records
+        ]
+        yield applied(numbered.called(found, source.entries, choices.order), choices, str(place))
 
 
 def _source(place: Path, choices: Choices, stack: contextlib.ExitStack, scratch: Scratch) -> Source:

@@ -1,5 +1,3 @@
-import gc
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +5,7 @@ from PIL import Image
 from ml import __main__ as cli
 from ml import data
 from ml.artifacts.writer import write_pictures
-from ml.data import folder, importing, synthetic
+from ml.data import folder, synthetic
 from ml.data.base import natural
 from ml.data.importing import Choices
 
@@ -131,19 +129,3 @@ def test_sixteen_bits_are_scaled_and_any_suffix_is_read(tmp_path):
     assert sum(len(split) for split in made.splits.values()) == 24
     np.testing.assert_array_equal(made["train"].images[0][..., 0], ((levels.astype(int) + 128) // 257).astype(np.uint8))
     assert not refused
-
-
-def test_garbage_is_not_looked_for_while_a_source_is_listed(tmp_path, monkeypatch):
-    on, recognised = [], importing._recognised
-    monkeypatch.setattr(importing, "_recognised", lambda *given: on.append(gc.isenabled()) or recognised(*given))
-    for name in ("cat", "dog"):
-        (tmp_path / "pets" / name).mkdir(parents=True)
-        Image.new("RGB", (8, 8)).save(tmp_path / "pets" / name / "a.png")
-    with importing.opened(tmp_path / "pets", home=tmp_path) as found:
-        assert len(found.records) == 2
-        assert gc.isenabled()
-    (tmp_path / "none").mkdir()
-    with pytest.raises(ValueError, match="at least two folders"), importing.opened(tmp_path / "none", home=tmp_path):
-        pass
-    assert gc.isenabled()
-    assert on == [False, False]
