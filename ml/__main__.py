@@ -47,7 +47,6 @@ VERBS = (
     demo,
 )
 PROGRAM = "python -m ml"
-NO_ROOM = f"{disk.FULL}: free some space, then try again."
 NO_COMMANDS: Mapping[str, str] = {}
 EXPECTED = (Missing, Broken, DataMissing, WeightsMissing, NotInstalled, Gone, FileExistsError, KeyError, ValueError)
 """What a person can do something about: told in a sentence, without a traceback."""
@@ -64,8 +63,6 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
         return options.command(options)
     except EXPECTED as error:
         words = error.args[0] if error.args and not isinstance(error, UnicodeError) else error
-        if disk.full(error) and not str(words).startswith(disk.FULL):
-            words = f"{NO_ROOM} ({words})"
         hint = f"\nTry: {error.command}" if isinstance(error, Missing) and error.command else ""
         print(f"{words}{hint}", file=sys.stderr)
         return 1
@@ -75,7 +72,7 @@ def main(arguments: list[str] | None = None, *, program: str = PROGRAM, more: Ma
     except Exception as error:
         if not disk.full(error):
             raise
-        print(NO_ROOM, file=sys.stderr)
+        print(f"{disk.FULL}: free some space, then try again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from the last finished epoch", file=sys.stderr)

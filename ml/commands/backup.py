@@ -20,7 +20,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         contents = backup.take(paths.home_dir(), options.file, runs=not options.without_runs, datasets=options.datasets)
     except OSError as error:
-        raise ValueError(f"{options.file}: {error.strerror or error}") from error
+        print(f"{options.file}: {error.strerror or error}", file=sys.stderr)
+        return 1
     print(f"{options.file}: {len(contents.files):,} files, {contents.bytes / 1e6:.1f} MB")
     if contents.database != backup.DATABASE:
         print(f"The database is not in it: use {contents.database}'s own tool (pg_dump).", file=sys.stderr)

@@ -105,7 +105,7 @@ def _usable(table: dict[str, Any], stated: dict[str, Any], classes: Sequence[str
 def write_left_out(target: Path, left_out: Mapping[str, list[str]]) -> None:
     """A CSV of all rows that nothing becomes of. left_out: reason → names. Raises ValueError."""
     try:
-        with atomic.replacing(target) as scratch, scratch.open("w", encoding="utf-8-sig", newline="") as file:
+        with target.open("w", encoding="utf-8-sig", newline="") as file:
             table = csv.writer(file)
             table.writerow(["row", "why"])
             for reason, names in left_out.items():

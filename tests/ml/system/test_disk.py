@@ -1,7 +1,6 @@
 """A full disk by whatever name a library gives it, up to what a person reads."""
 
 import errno
-import os
 from unittest.mock import Mock
 
 import pytest
@@ -13,7 +12,6 @@ from dashboard.records.decisions import Decisions
 from dashboard.records.rows import Full
 from dashboard.services.job_database import JobDatabase
 from ml import __main__ as program
-from ml.commands.look import write_left_out
 from ml.jobs.queue import Refused
 from ml.system import atomic, database, disk
 
@@ -115,31 +113,3 @@ def test_the_command_line_says_so_without_a_traceback(monkeypatch, capsys):
     monkeypatch.setattr(program, "parser", lambda *_: Mock(parse_args=Mock(return_value=Mock(command=fail))))
     assert program.main([]) == 1
     assert capsys.readouterr().err == "The disk is full: free some space, then try again.\n"
-
-
-def test_so_it_does_of_a_file_that_it_was_to_write(monkeypatch, capsys):
-    def fail(_):
-        try:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "b.zip")
-        except OSError as error:
-            raise ValueError("b.zip: No space left on device") from error
-
-    monkeypatch.setattr(program, "parser", lambda *_: Mock(parse_args=Mock(return_value=Mock(command=fail))))
-    assert program.main([]) == 1
-    said = "The disk is full: free some space, then try again. (b.zip: No space left on device)\n"
-    assert capsys.readouterr().err == said
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is full, as Linux has one")
-def test_a_list_that_does_not_fit_is_not_there(tmp_path, monkeypatch):
-    target = tmp_path / "left.csv"
-    target.write_text("before", encoding="utf-8")
-
-    def full(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(atomic, "sync", full)
-    with pytest.raises(ValueError, match="No space left"):
-        write_left_out(target, {"too small": ["a", "b"]})
-    assert [one.name for one in tmp_path.iterdir()] == ["left.csv"]
-    assert target.read_text(encoding="utf-8") == "before"
