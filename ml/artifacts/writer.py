@@ -150,8 +150,9 @@ def write_pictures(
     splits = {"test": dataset["test"], "validation": dataset["validation"], "reference": dataset.reference()}
     if complete:
         splits["train"] = dataset["train"]
-        every = {name: images.Stored(one.images, one.labels, one.ids) for name, one in dataset.splits.items()}
-        images.write_all(folder, every)
+        for name in dataset.splits:
+            split = dataset[name]
+            images.write(folder, name, split.images, split.labels, split.ids)
         write_part(folder, "reference", splits["reference"], dataset["train"])
     else:
         for name, split in splits.items():

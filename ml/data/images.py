@@ -1,31 +1,24 @@
 """Pictures of a split that may be more than the memory holds: rows of a mapped file, read when they are asked for.
 
-A data set of one's own keeps its pictures in `train.npy`, uint8 [n, h, w, c], as they lie in memory; `<split>.npz` says
-of each picture of a split its label and id, and which of those in train.npy it is. Where that names none, a split has
-all of a file of its own, `<split>.npy`, as data sets of earlier versions have. What ships, and what was imported by the
-first versions, has all of it packed in `<split>.npz`.
+A data set of one's own keeps each split as two files. `<split>.npy` are the pictures, uint8 [n, h, w, c], as they lie
+in memory; `<split>.npz` says of each its label and id, and of a split that is some of train's pictures which of them.
+What ships, and what was imported by earlier versions, has all of it packed in `<split>.npz`.
 """
 
-import errno
 import itertools
 import mmap
-import os
-import sys
 import tempfile
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib import format as npy
 
-from ml.images.fitted import HEAD, put
 from ml.system import atomic, small_files
 
 BATCH_BYTES = 8 << 20  # of pictures that are read or written at a time
 FETCHED = 1 << 17  # bytes of a mapped file that the system is told of at a time: of more it may fetch the first alone
-USED = 7 / 8  # of the pictures of a file, at least, are of a split: of a file with more others, splits are copies
 # of pictures that a network is asked about at a time: a layer of 32 channels makes 80 MB of them
 ASKED, LEAST_ASKED, ASKED_PIXELS = 250, 8, 600_000
 
@@ -39,16 +32,16 @@ class Images:
 
     dtype, ndim = np.dtype(np.uint8), 4
 
-    def __init__(self, source: "np.ndarray | Chain | Mapped | Nameless", rows: np.ndarray | None = None) -> None:
+    def __init__(self, source: "np.ndarray | Chain | Mapped", rows: np.ndarray | None = None) -> None:
         """rows: positions in `source`, in order; None for all of them."""
-        self.source, self.rows = source, rows
+        self._source, self._rows = source, rows
 
     def __len__(self) -> int:
-        return len(self.source) if self.rows is None else len(self.rows)
+        return len(self._source) if self._rows is None else len(self._rows)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        height, width, channels = self.source.shape[1:]
+        height, width, channels = self._source.shape[1:]
         return len(self), int(height), int(width), int(channels)
 
     @property
@@ -56,8 +49,8 @@ class Images:
         return int(np.prod(self.shape, dtype=np.int64))
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        chosen = rows if self.rows is None else self.rows[rows]
-        found = self.source[chosen]
+        chosen = rows if self._rows is None else self._rows[rows]
+        found = self._source[chosen]
         return np.asarray(found) if isinstance(chosen, np.ndarray) else np.array(found)  # which is a copy, or is none
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -69,22 +62,22 @@ class Images:
 
     def take(self, rows: np.ndarray) -> "Images":
         """The rows of a mask or of positions, in that order."""
-        places = np.arange(len(self)) if self.rows is None else self.rows
-        return Images(self.source, places[rows])
+        places = np.arange(len(self)) if self._rows is None else self._rows
+        return Images(self._source, places[rows])
 
     def write_to(self, file: IO[bytes]) -> None:
         """All of them, in order: of an array from where they lie, since fresh memory takes longer than writing does.
         Raises OSError."""
-        if isinstance(self.source, Chain):
+        if isinstance(self._source, Chain):
             for batch in batches(self):
                 file.write(np.ascontiguousarray(batch).data)
             return
-        places = np.arange(len(self)) if self.rows is None else self.rows
+        places = np.arange(len(self)) if self._rows is None else self._rows
         most, ends = _in(BATCH_BYTES, self), [*(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), len(places)]
         for begin, end in itertools.pairwise([0, *ends]):
             for start in range(begin, end, most):
                 first, after = int(places[start]), int(places[min(start + most, end) - 1]) + 1
-                file.write(np.ascontiguousarray(self.source[first:after]).data)
+                file.write(np.ascontiguousarray(self._source[first:after]).data)
 
 
 AnyImages: TypeAlias = np.ndarray | Images
@@ -179,7 +172,7 @@ class Placed:
 
     def __init__(self, folder: Path, shape: tuple[int, int, int], n: int) -> None:
         """folder: on a disk with room for all of them; shape: (height, width, channels); n: places. Raises OSError."""
-        self._file = _nameless(folder)
+        self._file = tempfile.TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115
         self._shape = (n, *shape)
         self.number = self._file.fileno()
 
@@ -194,63 +187,9 @@ class Placed:
         n = len(rows)
         if not n:
             return Images(np.zeros((0, *self._shape[1:]), np.uint8))
-        self._file.truncate(HEAD + int(np.prod(self._shape, dtype=np.int64)))  # the last places may be empty
-        source = Nameless(self.number, self._shape)
+        self._file.truncate(int(np.prod(self._shape, dtype=np.int64)))  # the last places may be empty
+        source = np.memmap(self._file, np.uint8, "r", shape=self._shape)
         return Images(source, None if n == self._shape[0] else np.array(rows, np.int64))
-
-
-class Nameless:
-    """The pictures of a file without a name, uint8 [n, h, w, c], as Placed made it."""
-
-    def __init__(self, number: int, shape: tuple[int, int, int, int]) -> None:
-        """number: of the open file, which may be closed then. Raises OSError."""
-        self.shape = shape
-        self._number = os.dup(number)
-        weakref.finalize(self, os.close, self._number)
-        mapped = mmap.mmap(self._number, 0, access=mmap.ACCESS_READ)
-        self._array = np.frombuffer(mapped, np.uint8, offset=HEAD).reshape(shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        return self._array[rows]
-
-    def call(self, target: Path) -> bool:
-        """Give the file a name, under which it can be mapped: nothing is copied. False where the system, or the disk
-        that the name is on, cannot. Raises OSError, as of a full disk."""
-        if sys.platform != "linux":
-            return False
-        put(self._number, np.frombuffer(_head(self.shape), np.uint8), -HEAD)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(self._number)
-            os.link(f"/proc/self/fd/{self._number}", target.name, dst_dir_fd=folder)
-            os.fsync(folder)
-        except OSError as problem:
-            if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-                raise
-            return False
-        finally:
-            os.close(folder)
-        return True
-
-
-def _nameless(folder: Path) -> IO[bytes]:
-    """A new file without a name: where there is such a thing one that can be given a name, unlike tempfile's own.
-    Raises OSError."""
-    try:
-        number = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    except (AttributeError, OSError):  # another system, or a disk that has none
-        return tempfile.TemporaryFile(buffering=0, dir=folder)
-    return os.fdopen(number, "w+b", buffering=0)
-
-
-def _head(shape: tuple[int, ...]) -> bytes:
-    """What an npy begins with, of HEAD bytes."""
-    said = repr({"descr": "|u1", "fortran_order": False, "shape": tuple(map(int, shape))})
-    start = npy.magic(1, 0) + (HEAD - npy.MAGIC_LEN - 2).to_bytes(2, "little")
-    return start + said.encode().ljust(HEAD - len(start) - 1) + b"\n"
 
 
 class Stored(NamedTuple):
@@ -316,35 +255,6 @@ def write(folder: Path, name: str, images: AnyImages, labels: np.ndarray, ids: n
     _write_index(folder, name, labels=labels, ids=ids)
 
 
-def write_all(folder: Path, splits: Mapping[str, Stored]) -> None:
-    """The files of all splits of a new data set. Where their pictures lie in one file without a name (Placed), and most
-    of what is in it is theirs, that becomes train.npy, of which each split is some. Raises OSError."""
-    source = _shared([one.images for one in splits.values()])
-    if source is None or not source.call(file_of(folder, "train", part=True)):
-        for name, one in splits.items():
-            write(folder, name, *one)
-        return
-    for name, one in splits.items():
-        rows = _places(one.images)
-        _write_index(folder, name, labels=one.labels, ids=one.ids, rows=rows)
-
-
-def _shared(every: Sequence[AnyImages]) -> Nameless | None:
-    """The file in which all of them lie, if there is one and little else is in it."""
-    sources = {id(one.source): one.source for one in every if isinstance(one, Images) and len(one)}
-    source = next(iter(sources.values()), None)
-    of_it = all(isinstance(one, Images) or not len(one) for one in every) and len(sources) == 1
-    if not of_it or not isinstance(source, Nameless):
-        return None
-    return source if sum(map(len, every)) >= USED * len(source) else None
-
-
-def _places(images: AnyImages) -> np.ndarray:
-    """int64 [n]: where pictures lie in what they are read from."""
-    rows = images.rows if isinstance(images, Images) else None
-    return np.arange(len(images)) if rows is None else rows
-
-
 def write_pixels(target: Path, images: AnyImages) -> None:
     """As they lie in memory, to be mapped. Raises OSError."""
     with atomic.replacing(target) as scratch, scratch.open("wb") as file:
@@ -355,8 +265,6 @@ def write_pixels(target: Path, images: AnyImages) -> None:
 
 def write_part(folder: Path, name: str, rows: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> None:
     """A split that is some pictures of train: which, and no picture twice. rows: their positions there."""
-    with np.load(folder / "train.npz", allow_pickle=False) as train:
-        rows = train["rows"][rows] if "rows" in train else rows
     _write_index(folder, name, labels=labels, ids=ids, rows=rows.astype(np.int64))
 
 
@@ -380,7 +288,7 @@ def read(folder: Path, name: str) -> Stored:
 
 
 def file_of(folder: Path, name: str, *, part: bool) -> Path:
-    """Where the pictures of a split are mapped from. part: whether they are some of those of train.npy."""
+    """Where the pictures of a split are mapped from. part: whether they are some of train's."""
     return folder / ("train.npy" if part else f"{name}.npy")
 
 

@@ -24,7 +24,6 @@ from ml.images.form import Form
 from ml.images.levels import sums
 from ml.images.preparation import prepare
 
-HEAD = 4096  # bytes before the first picture of a file: so that those of whole pages of memory begin with one
 DIGEST = 16  # bytes of what stands for an original
 _WRITING = threading.Lock()
 GATE = Gate(places=1_000)  # whoever reads many has as many threads as are good, and makes nobody wait
@@ -94,8 +93,8 @@ def written(raw: Raw, form: Form, number: int, place: int) -> Outcome:
 
 
 def put(number: int, image: np.ndarray, start: int) -> None:
-    """Write all of an array's bytes from `start` on, behind HEAD, in an open file. Raises OSError."""
-    left, start = image.data.cast("B"), HEAD + start
+    """Write all of an array's bytes from `start` on in an open file. Raises OSError."""
+    left = image.data.cast("B")
     while left:
         if hasattr(os, "pwrite"):
             done = os.pwrite(number, left, start)

@@ -41,7 +41,7 @@ def pets(tmp_path, monkeypatch):
 
 def test_an_import_over_a_name_needs_a_yes(pets, tmp_path, capsys):
     assert pets(10) == 0
-    stored = tmp_path / "home" / "datasets" / "pets" / "train.npy"
+    stored = tmp_path / "home" / "datasets" / "pets" / "test.npy"
     before = stored.read_bytes()
     assert pets(100) == 2
     assert "--new-version" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from ml.data.decoders import Decoders
 from ml.data.reading import Hand, read_all
 from ml.images import fitted as fitted_module
 from ml.images.decoding import FILE_BYTES, Refusal
-from ml.images.fitted import HEAD, Fitted, Unwritten, written
+from ml.images.fitted import Fitted, Unwritten, written
 from ml.images.form import Form
 from ml.system.paths import ROOT
 
@@ -111,7 +111,7 @@ def test_a_file_that_goes_meanwhile_is_left_out(folder, tmp_path):
     assert isinstance(gone, OSError)
     assert gone.errno == errno.ENOENT
     size = 20 * 16 * 3
-    assert (tmp_path / "pixels").stat().st_size == HEAD + 6 * size
+    assert (tmp_path / "pixels").stat().st_size == 6 * size
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is full, as Linux has one")
@@ -160,7 +160,6 @@ def test_what_has_the_form_already_is_kept_as_it_came(mode, tmp_path, monkeypatc
         about = written(tmp_path / "a.png", form, file.fileno(), 0)
         assert isinstance(about, Fitted)
         assert not asked
-        file.seek(HEAD)
         assert file.read() == levels.tobytes()
         turned = Image.Exif()
         turned[0x0112] = 3
