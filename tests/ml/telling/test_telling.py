@@ -280,7 +280,7 @@ REFUSED = {
     "fewer ids": ({}, ("test", [1, 2], said_of(15)), "there are 2 ids for 15 rows"),
     "too many rows": ({}, ("test", None, said_of(16)), "has 15 pictures, and 16 rows came without ids"),
     "too few rows": ({}, ("test", None, said_of(14)), "has 15 pictures, and 14 rows came without ids"),
-    "a split of one's own": ({}, ("holdout", None, said_of(15)), "'holdout' is no split"),
+    "a split of one's own": ({}, ("vault", None, said_of(15)), "'vault' is no split"),
     "a class by another name": (
         {},
         ("test", None, ["cat"] * 14 + ["Dog"]),
